@@ -1,0 +1,1 @@
+"""Everything that makes a model: data sets, features, training, evaluation, export, reports."""

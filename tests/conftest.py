@@ -1,0 +1,15 @@
+"""What every test may use: the shared photos where they are, and photos made on the spot."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with real photos and backbones; the test is skipped where there is none."""
+    folder = Path(os.environ.get("ECOSORTER_SHARED") or Path(__file__).resolve().parents[2] / "shared")
+    if not (folder / "photos").is_dir():
+        pytest.skip(f"needs the real photos, and {folder} is not there (set ECOSORTER_SHARED)")
+    return folder
