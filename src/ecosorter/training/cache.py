@@ -20,7 +20,8 @@ _KEYS_A_QUERY = 500  # SQLite's own limit on parameters is at least 999
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
     key TEXT PRIMARY KEY, bytes INTEGER NOT NULL, used REAL NOT NULL, value BLOB NOT NULL
-) WITHOUT ROWID;
+);
+CREATE INDEX IF NOT EXISTS oldest_first ON entries (used, bytes);
 """
 
 

@@ -1,0 +1,84 @@
+"""EcoSorter: which bin does it belong in? Photos in, a class or "not sure" out.
+
+>>> from ecosorter import Classifier
+>>> classifier = Classifier.load("runs/a/bundle")
+>>> for prediction in classifier.stream(["bottle.jpg", "box.heic"]):
+...     print(prediction.path, prediction.label, prediction.confidence)
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from ecosorter.bundle import Bundle, BundleInfo, DataSource, read_bundle, write_bundle
+from ecosorter.classifier import Classifier, Prediction
+from ecosorter.decision import Decision, Thresholds, decide
+from ecosorter.errors import (
+    BackboneError,
+    BundleError,
+    DatasetError,
+    DownloadError,
+    EcoSorterError,
+    ExportError,
+    PhotoCorrupt,
+    PhotoEmpty,
+    PhotoError,
+    PhotoIsFolder,
+    PhotoIsHtml,
+    PhotoIsText,
+    PhotoMislabelled,
+    PhotoMissing,
+    PhotoTooManyBytes,
+    PhotoTooManyPixels,
+    PhotoTruncated,
+    PhotoUnreadable,
+    PhotoUnsupported,
+    RecipeError,
+    RunError,
+)
+from ecosorter.photos import Limits, find_photos, open_photo
+from ecosorter.preprocess import PreprocessSpec, load_pixels, to_pixels
+
+try:
+    __version__ = version("ecosorter")
+except PackageNotFoundError:  # run from a source tree that was never installed
+    __version__ = "0+unknown"
+
+__all__ = [
+    "BackboneError",
+    "Bundle",
+    "BundleError",
+    "BundleInfo",
+    "Classifier",
+    "DataSource",
+    "DatasetError",
+    "Decision",
+    "DownloadError",
+    "EcoSorterError",
+    "ExportError",
+    "Limits",
+    "PhotoCorrupt",
+    "PhotoEmpty",
+    "PhotoError",
+    "PhotoIsFolder",
+    "PhotoIsHtml",
+    "PhotoIsText",
+    "PhotoMislabelled",
+    "PhotoMissing",
+    "PhotoTooManyBytes",
+    "PhotoTooManyPixels",
+    "PhotoTruncated",
+    "PhotoUnreadable",
+    "PhotoUnsupported",
+    "Prediction",
+    "PreprocessSpec",
+    "RecipeError",
+    "RunError",
+    "Thresholds",
+    "__version__",
+    "decide",
+    "find_photos",
+    "load_pixels",
+    "open_photo",
+    "read_bundle",
+    "to_pixels",
+    "write_bundle",
+]

@@ -1,0 +1,255 @@
+"""A model on disk: a folder with `model.onnx`, `bundle.json` and `README.md`, never a pickle.
+
+`bundle.json` says everything that is needed to use the model and to judge it. Whatever does not fit is refused
+with the reason, since a model that is used with another rule or other classes answers nonsense without a sign.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
+
+from ecosorter.decision import Thresholds
+from ecosorter.errors import BundleError
+from ecosorter.preprocess import PreprocessSpec
+
+MODEL, INFO, CARD = "model.onnx", "bundle.json", "README.md"
+FORMAT = 1
+
+
+def _check_utc(value: str) -> str:
+    if datetime.fromisoformat(value).utcoffset() != timedelta(0):
+        raise ValueError("must be a date and time in UTC, as in 2026-01-31T12:00:00+00:00")
+    return value
+
+
+def _check_classes(classes: tuple[str, ...]) -> tuple[str, ...]:
+    if twice := [name for name, times in Counter(classes).items() if times > 1]:
+        raise ValueError(f"the class(es) {', '.join(twice)} stand there more than once")
+    if not all(classes):
+        raise ValueError("a class has no name")
+    return classes
+
+
+class DataSource(BaseModel, frozen=True, extra="forbid"):
+    """Photos that the model learnt from: how many, a fingerprint of bytes and labels, and their licence."""
+
+    name: str
+    photos: int = Field(ge=0)
+    fingerprint: str
+    licence: str | None = None
+
+
+class BundleInfo(BaseModel, frozen=True, extra="forbid"):
+    """What `bundle.json` holds.
+
+    Attributes:
+        format: version of this format.
+        created: ISO date and time, UTC.
+        classes: ids in the order of the model's outputs, at least two.
+        preprocess: from a photo to the model's input.
+        temperature: by which the logits are divided before the softmax.
+        thresholds: when to answer.
+        metrics: how the model was measured, as plain data.
+        data: what it learnt from.
+        recipe: how it was trained, resolved.
+        made_with: versions of the programs that made it, by name.
+        sha256: of `model.onnx`, in small hexadecimal digits; `write_bundle` fills it in.
+    """
+
+    format: Literal[1]
+    name: str = Field(min_length=1)
+    version: str = Field(min_length=1)
+    created: Annotated[str, AfterValidator(_check_utc)]
+    classes: Annotated[tuple[str, ...], Field(min_length=2), AfterValidator(_check_classes)]
+    preprocess: PreprocessSpec
+    temperature: float = Field(gt=0, allow_inf_nan=False)
+    thresholds: Thresholds
+    metrics: dict[str, Any] = {}
+    data: list[DataSource] = []
+    recipe: dict[str, Any] = {}
+    made_with: dict[str, str] = {}
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle on disk whose files fit each other."""
+
+    folder: Path
+    info: BundleInfo
+
+    @property
+    def model_path(self) -> Path:
+        """The ONNX file."""
+        return self.folder / MODEL
+
+
+def read_bundle(folder: str | os.PathLike[str]) -> Bundle:
+    """Read a bundle and check that it is whole.
+
+    Whether the model itself fits the classes and the input size is seen when it is opened: `Classifier.load`.
+
+    Args:
+        folder: as `write_bundle` made it.
+
+    Raises:
+        BundleError: a file is missing, the JSON is broken, of another format version, lacks a key or has an
+            unknown one, or the model is not the one that the JSON was written for.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise BundleError(f"There is no model folder {folder}; train one, or give the path of one.")
+    for name in (INFO, MODEL):
+        if not (folder / name).is_file():
+            raise BundleError(f"{folder} is no model folder: {name} is missing.{_hint(folder)}")
+    info = _read_info(folder / INFO)
+    bundle = Bundle(folder, info)
+    try:
+        with bundle.model_path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BundleError(f"{bundle.model_path} cannot be read: {error.strerror}.") from error
+    if sha256 != info.sha256:
+        raise BundleError(
+            f"{bundle.model_path} is not the model that {INFO} was written for: its SHA-256 is {sha256[:12]}…, "
+            f"not {info.sha256[:12]}…; copy the whole folder again."
+        )
+    return bundle
+
+
+def write_bundle(
+    folder: str | os.PathLike[str], model: bytes, info: BundleInfo, card: str, *, replace: bool = False
+) -> Bundle:
+    """Write a bundle so that at no moment a half-written one stands under its name.
+
+    Args:
+        folder: where; folders above it are made. An existing one is refused unless it is empty or already
+            holds just this bundle.
+        model: the serialised ONNX model, with its weights inside.
+        info: `sha256` is filled in here, whatever it holds.
+        card: the model card, Markdown.
+        replace: put it in the place of an existing bundle (never of a folder that is none).
+
+    Returns:
+        The bundle as it now stands.
+
+    Raises:
+        BundleError: something else stands in that place.
+    """
+    folder = Path(folder)
+    info = info.model_copy(update={"sha256": hashlib.sha256(model).hexdigest()})
+    content = {MODEL: model, INFO: f"{info.model_dump_json(indent=2)}\n".encode(), CARD: card.encode()}
+    if _holds_other(folder, content):
+        if not replace:
+            raise BundleError(f"{folder} exists already; give another folder, or ask to replace it.")
+        if not (folder / INFO).is_file():
+            raise BundleError(f"{folder} is not a model folder, so it is not replaced; give another folder.")
+    place = folder.resolve()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    fresh = _beside(place)
+    fresh.mkdir()
+    try:
+        for name, data in content.items():
+            with (fresh / name).open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        _swap_in(fresh, place)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return Bundle(folder, info)
+
+
+def find_bundles(folder: Path) -> list[Path]:
+    """Return the folders in and below `folder` that hold a `bundle.json`, sorted, without hidden ones."""
+
+    def is_hidden(path: Path) -> bool:
+        return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+    return sorted(path.parent for path in folder.rglob(INFO) if not is_hidden(path))
+
+
+def shipped_bundles() -> list[Path]:
+    """Return the bundles that came with the package, sorted."""
+    return find_bundles(Path(__file__).parent / "models")
+
+
+def _read_info(path: Path) -> BundleInfo:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or nested without end
+        raise BundleError(f"{path} is not valid JSON ({error}); copy the whole folder again.") from error
+    if not isinstance(content, dict):
+        raise BundleError(f"{path} must hold a JSON object; copy the whole folder again.")
+    if content.get("format") != FORMAT:
+        raise BundleError(
+            f"{path} is of format {content.get('format')!r}, and this program reads format {FORMAT}; "
+            "use the version of EcoSorter that wrote it, or a newer one."
+        )
+    try:
+        return BundleInfo.model_validate(content)
+    except ValidationError as error:
+        raise BundleError(f"{path} cannot be used: {_problems(error)}.") from error
+
+
+def _problems(error: ValidationError) -> str:
+    words = []
+    for problem in error.errors():
+        key = ".".join(map(str, problem["loc"]))
+        match problem["type"]:
+            case "extra_forbidden":
+                words.append(f"Unknown key: '{key}'")
+            case "missing":
+                words.append(f"Missing key: '{key}'")
+            case _:
+                words.append(f"'{key}': {problem['msg']}")
+    return "; ".join(words)
+
+
+def _hint(folder: Path) -> str:
+    """Return where the bundle lies if it lies one folder further down, as in the folder of a training run."""
+    below = sorted(path.parent for path in folder.glob(f"*/{INFO}"))
+    return f" Did you mean {below[0]}?" if below else ""
+
+
+def _holds_other(folder: Path, content: dict[str, bytes]) -> bool:
+    """Whether something stands in this place that is neither an empty folder nor just this content."""
+    if not os.path.lexists(folder):
+        return False
+    if not folder.is_dir():
+        return True
+    names = {path.name for path in folder.iterdir()}
+    if names != set(content):
+        return bool(names)
+    return any((folder / name).read_bytes() != data for name, data in content.items())
+
+
+def _beside(folder: Path) -> Path:
+    """Return a new hidden name on the same disk."""
+    return folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
+
+
+def _swap_in(fresh: Path, place: Path) -> None:
+    """Rename `fresh` to `place`; what stood there is removed, or put back when the renaming fails."""
+    if not place.exists():
+        fresh.rename(place)
+        return
+    old = _beside(place)
+    place.rename(old)
+    try:
+        fresh.rename(place)
+    except OSError:
+        old.rename(place)
+        raise
+    shutil.rmtree(old)

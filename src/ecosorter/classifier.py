@@ -1,0 +1,215 @@
+"""Photos in, predictions out, with ONNX Runtime."""
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecosorter.bundle import Bundle, BundleInfo, read_bundle, shipped_bundles
+from ecosorter.decision import decide, softmax
+from ecosorter.errors import BundleError, PhotoError
+from ecosorter.photos import Limits, Source
+from ecosorter.preprocess import load_pixels
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+_Loaded = NDArray[np.uint8] | PhotoError
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What came of one photo.
+
+    Attributes:
+        path: as given; empty for a photo that was given as bytes.
+        status: ``"ok"``, or the `status` of the `PhotoError` that says why it could not be used. Everything
+            below but `error` is then empty.
+        label: the answer, or None for "not sure".
+        best: the most probable class.
+        confidence: its calibrated probability, 0..1.
+        reason: ``"confident"`` or ``"low_confidence"``.
+        candidates: classes that it may be, most probable first.
+        probabilities: calibrated, by class, in the bundle's order; they sum to 1.
+        error: what is wrong with the photo, in English; empty when nothing is.
+    """
+
+    path: str
+    status: str
+    label: str | None
+    best: str | None
+    confidence: float | None
+    reason: str
+    candidates: tuple[str, ...]
+    probabilities: dict[str, float]
+    error: str
+
+
+class Classifier:
+    """A loaded model. Any number of threads may use one at the same time.
+
+    Make it with `Classifier.load`.
+
+    Attributes:
+        bundle: what was loaded.
+        limits: caps on each photo.
+    """
+
+    def __init__(self, bundle: Bundle, session: "InferenceSession", limits: Limits, workers: int) -> None:
+        self.bundle = bundle
+        self.limits = limits
+        self._session = session
+        self._workers = workers
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        limits: Limits = Limits(),  # noqa: B008
+        threads: int | None = None,
+    ) -> Self:
+        """Load a bundle, check it, and run it once on blank input.
+
+        Args:
+            path: the bundle's folder; None for the one that ships with the package.
+            limits: caps on each photo, checked before decoding.
+            threads: that the model may use, and as many that decode photos; None for one a core.
+
+        Raises:
+            BundleError: there is no such bundle, it is damaged, or its model does not fit its description.
+        """
+        if threads is not None and threads < 1:
+            raise ValueError("threads must be at least 1")
+        bundle = read_bundle(_shipped() if path is None else path)
+        return cls(bundle, _open_session(bundle, threads), limits, threads or os.cpu_count() or 1)
+
+    def classify(self, photos: Iterable[Source]) -> list[Prediction]:
+        """Return one prediction for each photo, in order. See `stream`."""
+        return list(self.stream(photos))
+
+    def stream(self, photos: Iterable[Source], batch_size: int = 32) -> Iterator[Prediction]:
+        """Classify any number of photos in bounded memory.
+
+        Photos are taken from `photos` as they are needed, at most two batches ahead, and decoded by a pool of
+        threads while the model runs. One that cannot be used gives a prediction that says so.
+
+        Args:
+            photos: paths, or files' bytes.
+            batch_size: how many photos the model gets at a time, at least 1.
+
+        Yields:
+            One prediction for each photo, in order.
+
+        Raises:
+            BundleError: the model gives something that is not a number.
+        """
+        if isinstance(photos, str | bytes | os.PathLike):
+            raise TypeError("give a list of photos, not a single one")
+        if batch_size < 1:
+            raise ValueError("batch_size must be at least 1")
+        waiting: deque[tuple[str, Future[_Loaded]]] = deque()
+        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="ecosorter-decode")
+        try:
+            for photo in photos:
+                name = "" if isinstance(photo, bytes) else os.fspath(photo)
+                waiting.append((name, pool.submit(self._load_pixels, photo)))
+                if len(waiting) == 2 * batch_size:
+                    yield from self._predict([waiting.popleft() for _ in range(batch_size)])
+            while waiting:
+                yield from self._predict([waiting.popleft() for _ in range(min(batch_size, len(waiting)))])
+        finally:  # also when the caller stops half-way
+            pool.shutdown(cancel_futures=True)
+
+    def _load_pixels(self, photo: Source) -> _Loaded:
+        try:
+            return load_pixels(photo, self.bundle.info.preprocess, self.limits)
+        except PhotoError as error:
+            return error
+
+    def _predict(self, batch: Sequence[tuple[str, "Future[_Loaded]"]]) -> Iterator[Prediction]:
+        loaded = [future.result() for _, future in batch]
+        pixels = [item for item in loaded if not isinstance(item, PhotoError)]
+        rows = iter(self._probabilities(np.stack(pixels)) if pixels else ())
+        for (name, _), item in zip(batch, loaded, strict=True):
+            if isinstance(item, PhotoError):
+                yield Prediction(name, item.status, None, None, None, "", (), {}, str(item))
+            else:
+                yield self._answer(name, next(rows))
+
+    def _probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Return calibrated probabilities [n, classes] for pixels [n, size, size, 3]."""
+        (logits,) = self._session.run(["logits"], {"pixels": pixels})
+        if not np.isfinite(logits).all():
+            raise BundleError(f"The model in {self.bundle.folder} gives what is not a number; train it anew.")
+        return softmax(logits, self.bundle.info.temperature)
+
+    def _answer(self, name: str, row: NDArray[np.float64]) -> Prediction:
+        info = self.bundle.info
+        decision = decide(row, info.classes, info.thresholds)
+        return Prediction(
+            path=name,
+            status="ok",
+            label=decision.label,
+            best=decision.best,
+            confidence=decision.confidence,
+            reason=decision.reason,
+            candidates=decision.candidates,
+            probabilities=dict(zip(info.classes, row.tolist(), strict=True)),
+            error="",
+        )
+
+
+def _shipped() -> os.PathLike[str]:
+    found = shipped_bundles()
+    if not found:
+        raise BundleError(
+            "No model comes with this version of EcoSorter; train one with `ecosorter train`, or give the folder "
+            "of one."
+        )
+    return found[0]
+
+
+def _open_session(bundle: Bundle, threads: int | None) -> "InferenceSession":
+    import onnxruntime  # noqa: PLC0415 - costs a tenth of a second, which `import ecosorter` need not pay
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    # Threads of the model that wait for work by spinning would take the cores from those that decode photos.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = onnxruntime.InferenceSession(bundle.model_path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own errors share no class
+        raise BundleError(f"ONNX Runtime {onnxruntime.__version__} cannot open {bundle.model_path}: {error}") from error
+    if problem := _misfit(session, bundle.info):
+        raise BundleError(f"{bundle.model_path} does not fit its bundle.json: {problem}.")
+    return session
+
+
+def _misfit(session: "InferenceSession", info: BundleInfo) -> str | None:
+    """Return in which way the graph is not what a bundle's must be, or None. It runs on two blank photos."""
+    inputs = [(value.name, value.type) for value in session.get_inputs()]
+    if inputs != [("pixels", "tensor(uint8)")]:
+        return f"its inputs are {inputs}, expected one 'pixels' of uint8"
+    names = [value.name for value in session.get_outputs()]
+    size, classes = info.preprocess.size, len(info.classes)
+    expected = {"logits": (2, classes), "features": (2, None), "cam": (2, classes, None, None)}
+    if missing := [name for name in expected if name not in names]:
+        return f"it has no output '{missing[0]}', only {', '.join(names)}"
+    blank = np.zeros((2, size, size, 3), np.uint8)
+    try:
+        outputs = session.run(list(expected), {"pixels": blank})
+    except Exception as error:  # ONNX Runtime's own errors share no class
+        return f"it does not take pixels of shape {blank.shape} ({error})"
+    for (name, shape), values in zip(expected.items(), outputs, strict=True):
+        sides = zip_longest(shape, values.shape)
+        if values.dtype != np.float32 or values.ndim != len(shape) or any(w not in (None, s) for w, s in sides):
+            wanted = ", ".join("any" if side is None else str(side) for side in shape)
+            return f"output '{name}' is {values.dtype} {list(values.shape)}, expected float32 [{wanted}]"
+    return None if np.isfinite(outputs[0]).all() else "its logits for blank photos are not numbers"

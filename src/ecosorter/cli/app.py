@@ -1,0 +1,45 @@
+"""The `ecosorter` command: its sub-commands put together, and errors turned into sentences."""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from ecosorter.cli import cache, models, photos
+from ecosorter.cli.classify import classify
+from ecosorter.cli.evaluate import evaluate
+from ecosorter.cli.train import train
+from ecosorter.errors import EcoSorterError
+
+app = typer.Typer(
+    name="ecosorter",
+    help="Which bin does it belong in? Classify photos of waste; train and measure your own model.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command(no_args_is_help=True)(classify)
+app.command(no_args_is_help=True)(train)
+app.command(no_args_is_help=True)(evaluate)
+app.add_typer(photos.app, name="photos")
+app.add_typer(models.app, name="models")
+app.add_typer(cache.app, name="cache")
+
+
+def main() -> None:
+    """Run the command; an error that EcoSorter raises on purpose is printed, and the exit code is 2."""
+    try:
+        app()
+    except EcoSorterError as error:
+        Console(stderr=True, soft_wrap=True).print(f"ecosorter: {error}", style="red", markup=False, highlight=False)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("ecosorter"):
+            raise
+        Console(stderr=True, soft_wrap=True).print(
+            f"ecosorter: this needs {error.name}; install it with: pip install 'ecosorter[train]'",
+            markup=False,
+        )
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

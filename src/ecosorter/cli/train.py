@@ -1,0 +1,169 @@
+"""`ecosorter train`: from folders of photos to a measured model."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from ecosorter.cli.options import ClassesOption, LangOption, language
+from ecosorter.texts import Language, texts
+
+if TYPE_CHECKING:
+    from ecosorter.training.progress import Advance
+    from ecosorter.training.results import RunResult, Scores
+
+
+class Track(StrEnum):
+    """Where a run is tracked beside its own folder."""
+
+    NONE = "none"
+    WANDB = "wandb"
+
+
+def train(
+    photos: Annotated[list[Path], typer.Argument(help="Folders of class folders, folders of those, or CSV manifests.")],
+    recipe: Annotated[str, typer.Option(help="A recipe's name or TOML file.")] = "resnet18-smote",
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; the same one again goes on.")] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(help="Short name, Hugging Face id, local folder or ONNX file.", show_default=False),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(show_default=False)] = None,
+    epochs: Annotated[int | None, typer.Option(help="At most so many.", show_default=False)] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Any key of the recipe, e.g. fit.batch_size=32."),
+    ] = None,
+    hold_out: Annotated[
+        list[str] | None, typer.Option(help="A source to keep from training and measure on; may be repeated.")
+    ] = None,
+    folds: Annotated[int, typer.Option(min=0, help="Cross-validation folds, grouped and stratified; 0 for none.")] = 0,
+    classes: ClassesOption = "seven",
+    track: Annotated[Track, typer.Option(help="Also send the run to Weights & Biases.")] = Track.NONE,
+    project: Annotated[str, typer.Option(help="Project in Weights & Biases.")] = "ecosorter",
+    cache_gb: Annotated[
+        float, typer.Option(min=0.001, envvar="ECOSORTER_CACHE_GB", help="Cap of the feature cache, in GB.")
+    ] = 5.0,
+    lang: LangOption = None,
+) -> None:
+    """Train a model on photos, measure it honestly, and export it."""
+    from ecosorter.training.cache import Cache  # noqa: PLC0415  # torch loads only when training does
+    from ecosorter.training.pipeline import Request  # noqa: PLC0415
+    from ecosorter.training.pipeline import train as run  # noqa: PLC0415
+    from ecosorter.training.recipe import load_recipe  # noqa: PLC0415
+    from ecosorter.training.track import open_tracker  # noqa: PLC0415
+
+    flags = {"features.backbone": backbone, "seed": seed, "fit.epochs": epochs, **_pairs(settings or [])}
+    chosen = load_recipe(recipe, overrides=flags, environ=os.environ)
+    folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{chosen.name}"
+    words = language(lang)
+    request = Request(
+        photos=tuple(photos),
+        out=folder,
+        own_classes=classes == "own",
+        hold_out=tuple(hold_out or ()),
+        folds=folds,
+        language=words,
+    )
+    cache = Cache(max_bytes=int(cache_gb * 1e9))
+    with _Bars() as bars:
+        result = run(request, chosen, cache, open_tracker(track.value, folder, project), bars)
+    _print(result, folder, words)
+
+
+def _pairs(settings: list[str]) -> dict[str, str]:
+    pairs = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"{setting!r} is not KEY=VALUE", param_hint="--set")
+        pairs[key.strip()] = value.strip()
+    return pairs
+
+
+class _Rate(ProgressColumn):
+    """Things per second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if not speed else f"{speed:,.0f}/s")
+
+
+class _Bars:
+    """Draws a bar for each stage; quiet but for notes where the output is no terminal."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._bars = Progress(
+            TextColumn("{task.description:<18}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+
+    def __enter__(self) -> "_Bars":
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    @contextmanager
+    def stage(self, name: str, total: int) -> Iterator["Advance"]:
+        task = self._bars.add_task(name, total=total)
+        yield lambda number: self._bars.advance(task, number)
+        self._bars.update(task, total=self._bars.tasks[task].completed)  # early stopping ends before the total
+
+    def note(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _print(result: "RunResult", folder: Path, words: Language) -> None:
+    text = texts("train", words)
+    table = Table(title=f"{result.recipe['name']} · {result.recipe['features']['backbone']}")
+    for name in ("measured_on", "photos", "accuracy", "interval", "macro_f1", "calibration_error"):
+        table.add_column(text[name], justify="left" if name == "measured_on" else "right")
+
+    def add(name: str, scores: "Scores") -> None:
+        low, high = scores.accuracy_interval
+        interval = f"{low:.3f} - {high:.3f}"
+        figures = (
+            f"{scores.accuracy:.3f}",
+            interval,
+            f"{scores.macro_f1:.3f}",
+            f"{scores.calibration_error:.3f}",
+        )
+        table.add_row(name, str(scores.photos), *figures)
+
+    for fit in filter(None, (result.fit, result.compared)):
+        add(text["leaky" if fit.leaky else "honest"], fit.scores)
+    for name, scores in result.held_out.items():
+        add(text["held_out"].format(source=name), scores)
+    for number, scores in enumerate(result.folds, start=1):
+        add(text["fold"].format(number=number), scores)
+    console = Console()
+    console.print(table)
+    for note in result.notes:
+        console.print(f"- {note}", markup=False, highlight=False, soft_wrap=True)
+    for key in ("bundle", "report.html"):
+        console.print(f"{text[key.partition('.')[0]]}: {folder / key}", markup=False, highlight=False, soft_wrap=True)

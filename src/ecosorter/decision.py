@@ -1,0 +1,87 @@
+"""From a model's numbers to an answer or "not sure". Pure functions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+
+Reason = Literal["confident", "low_confidence"]
+
+
+class Thresholds(BaseModel, frozen=True, extra="forbid"):
+    """When to answer, both 0..1 and fitted on validation photos.
+
+    Attributes:
+        confidence: the model answers when the calibrated probability of its best class reaches this.
+        conformal: a class is a candidate when one minus its probability is at most this (split conformal sets,
+            the least ambiguous ones: Sadinle, Lei and Wasserman 2019, https://arxiv.org/abs/1609.00451).
+    """
+
+    confidence: float = Field(ge=0, le=1)
+    conformal: float = Field(ge=0, le=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is said of one photo.
+
+    Attributes:
+        label: the class, or None for "not sure".
+        best: the most probable class, whether it is the answer or not.
+        confidence: its calibrated probability, 0..1.
+        reason: ``"confident"``, or ``"low_confidence"`` when `label` is None.
+        candidates: classes that it may be, most probable first; `best` is always the first.
+    """
+
+    label: str | None
+    best: str
+    confidence: float
+    reason: Reason
+    candidates: tuple[str, ...]
+
+
+def softmax(logits: NDArray[np.floating[Any]], temperature: float) -> NDArray[np.float64]:
+    """Return calibrated probabilities (temperature scaling, Guo et al. 2017, https://arxiv.org/abs/1706.04599).
+
+    Args:
+        logits: ``[n, classes]``, any float type.
+        temperature: above 0; above 1 makes the model less sure.
+
+    Returns:
+        ``[n, classes]``; each row sums to 1.
+    """
+    scaled = np.asarray(logits, dtype=np.float64) / temperature
+    weights = np.exp(scaled - scaled.max(axis=1, keepdims=True))  # the largest is exp(0): no overflow
+    normalised: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
+    return normalised
+
+
+def decide(probabilities: NDArray[np.floating[Any]], classes: Sequence[str], thresholds: Thresholds) -> Decision:
+    """Answer for one photo, or say "not sure".
+
+    Args:
+        probabilities: ``[classes]``, calibrated, 0..1.
+        classes: names in the same order. Of equally probable classes the earlier one goes first.
+        thresholds: of the model.
+
+    Raises:
+        ValueError: the shapes do not fit, or a probability is not a number.
+    """
+    if probabilities.shape != (len(classes),):
+        raise ValueError(f"{len(classes)} classes do not go with probabilities of shape {probabilities.shape}")
+    if not np.isfinite(probabilities).all():
+        raise ValueError("a probability is not a number")
+    order = np.argsort(-probabilities, kind="stable")
+    best, confidence = classes[order[0]], float(probabilities[order[0]])
+    likely = (classes[i] for i in order[1:] if 1 - probabilities[i] <= thresholds.conformal)
+    sure = confidence >= thresholds.confidence
+    return Decision(
+        label=best if sure else None,
+        best=best,
+        confidence=confidence,
+        reason="confident" if sure else "low_confidence",
+        candidates=(best, *likely),
+    )

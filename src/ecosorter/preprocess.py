@@ -1,0 +1,100 @@
+"""How a photo becomes the pixels that a model takes: one rule, one implementation.
+
+Training and every predictor call this, so they cannot disagree. The rule travels inside the bundle.
+"""
+
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import BaseModel, Field, model_validator
+
+from ecosorter.photos import Limits, Source, open_photo
+
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class PreprocessSpec(BaseModel, frozen=True, extra="forbid"):
+    """What a model was trained on, in full.
+
+    Attributes:
+        size: side of the square input, in pixels.
+        resize: ``stretch`` the whole photo to the square, or ``crop``: scale it until its shorter side has
+            `shorter_side` pixels, and cut the square out of the middle.
+        shorter_side: for ``crop`` only, in pixels, at least `size`.
+        interpolation: Pillow's filter of that name, antialiased (all but ``nearest``).
+        grey: the photo in grey (ITU-R BT.601 luma) on all three channels. Done in the model's graph.
+        mean: of each channel, of values in 0..1, subtracted in the model's graph.
+        std: of each channel, by which the graph then divides.
+    """
+
+    size: int = Field(ge=1, le=4096)
+    resize: Literal["stretch", "crop"]
+    shorter_side: int | None = Field(default=None, le=8192)
+    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "box"] = "bilinear"
+    grey: bool = False
+    mean: tuple[_Finite, _Finite, _Finite]
+    std: tuple[_Positive, _Positive, _Positive]
+
+    @model_validator(mode="after")
+    def _check_shorter_side(self) -> Self:
+        if self.resize == "stretch" and self.shorter_side is not None:
+            raise ValueError("shorter_side belongs to resize = 'crop'; leave it out with 'stretch'")
+        if self.resize == "crop" and (self.shorter_side is None or self.shorter_side < self.size):
+            raise ValueError("resize = 'crop' needs a shorter_side that is at least size")
+        return self
+
+
+def to_pixels(image: Image.Image, spec: PreprocessSpec) -> NDArray[np.uint8]:
+    """Resize and crop as the spec says.
+
+    For ``crop``, the sides after scaling are those of Hugging Face's image processors and of torchvision: the
+    shorter one `shorter_side`, the longer one ``int(shorter_side * longer / shorter)``; the square starts at
+    ``(side - size) // 2`` from the left and the top, rounded down as in Hugging Face (torchvision rounds to the
+    even number). Scaling and cutting are one step, so that a photo of 1 x 50,000 pixels costs no more than any
+    other; it differs from two steps by rounding only.
+
+    Args:
+        image: mode RGB, upright, as `ecosorter.photos.open_photo` gives it.
+        spec: the rule.
+
+    Returns:
+        ``[size, size, 3]``, RGB, 0..255. Grey and normalisation are left to the model's graph.
+
+    Raises:
+        ValueError: the image is not RGB.
+    """
+    if image.mode != "RGB":
+        raise ValueError(f"to_pixels takes RGB, not {image.mode}; open the photo with open_photo")
+    box = (0.0, 0.0, float(image.width), float(image.height))
+    if spec.shorter_side is not None:
+        shorter = min(image.size)
+        scaled = [int(spec.shorter_side * side / shorter) for side in image.size]
+        left, top = ((side - spec.size) // 2 for side in scaled)
+        x, y = image.width / scaled[0], image.height / scaled[1]  # pixels of the photo in one scaled pixel
+        right, bottom = (left + spec.size) * x, (top + spec.size) * y
+        box = (left * x, top * y, min(right, image.width), min(bottom, image.height))
+    resample = Image.Resampling[spec.interpolation.upper()]
+    return np.array(image.resize((spec.size, spec.size), resample, box))
+
+
+def load_pixels(source: Source, spec: PreprocessSpec, limits: Limits = Limits()) -> NDArray[np.uint8]:  # noqa: B008
+    """Open a photo and give the pixels that the model takes.
+
+    A JPEG is decoded at the smallest scale that still has the pixels that the spec needs before resizing.
+
+    Args:
+        source: a path, or a file's bytes.
+        spec: the rule.
+        limits: caps, checked before decoding.
+
+    Returns:
+        ``[size, size, 3]`` as from `to_pixels`.
+
+    Raises:
+        PhotoError: the photo cannot be used; the subclass says why.
+    """
+    needed = spec.shorter_side or spec.size
+    return to_pixels(open_photo(source, limits=limits, at_least=(needed, needed)), spec)

@@ -1,0 +1,212 @@
+"""A whole training run, from folders of photos to a bundle and a report.
+
+::
+
+folders -> manifest -> facts and groups -> features -> split by group -> balance (training rows only) -> fit
+        -> evaluate once -> export -> bundle + report
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from ecosorter.texts import Language
+from ecosorter.training.backbones import find_backbone
+from ecosorter.training.cache import Cache
+from ecosorter.training.dataset import read_dataset
+from ecosorter.training.experiment import (
+    Index,
+    Outcome,
+    Prepared,
+    balance_after_split,
+    balance_before_split,
+    run_fit,
+    score_rows,
+    split_fold,
+    split_table,
+)
+from ecosorter.training.export import export_bundle, made_with
+from ecosorter.training.features import FeatureSource
+from ecosorter.training.fit import OnEpoch
+from ecosorter.training.journal import Journal
+from ecosorter.training.photoset import PhotoSet, usable_photos
+from ecosorter.training.progress import Advance, Progress, Silent
+from ecosorter.training.recipe import Recipe
+from ecosorter.training.report import write_report
+from ecosorter.training.results import Answer, Epoch, RunResult, Scores
+from ecosorter.training.runfolder import RunFolder
+from ecosorter.training.split import folds
+from ecosorter.training.track import Tracker
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asks for beside the recipe.
+
+    Attributes:
+        photos: folders and manifests (dataset.py).
+        out: folder of the run.
+        own_classes: keep the photos' own class names instead of mapping them to the seven.
+        hold_out: sources that are kept from training and measured on at the end.
+        folds: cross-validation folds, 0 for none.
+        language: of the report.
+    """
+
+    photos: tuple[Path, ...]
+    out: Path
+    own_classes: bool = False
+    hold_out: tuple[str, ...] = ()
+    folds: int = 0
+    language: Language = "en"
+
+
+def train(
+    request: Request, recipe: Recipe, cache: Cache, tracker: Tracker, progress: Progress | None = None
+) -> RunResult:
+    """Train, measure and export a model; go on where an earlier run into the same folder was cut off.
+
+    Args:
+        request: photos, output folder, options.
+        recipe: every choice of the run.
+        cache: of features and photo facts.
+        tracker: is told of every epoch and of the end; cannot stop the run.
+        progress: is told how far the work is.
+
+    Returns:
+        What was found out; the same is in `request.out`.
+
+    Raises:
+        EcoSorterError: a data set, backbone, recipe or folder that cannot be used, or an export that is refused.
+    """
+    progress = progress or Silent()
+    backbone = find_backbone(recipe.features.backbone)
+    spec, assumed = (recipe.features.preprocess, "") if recipe.features.preprocess else backbone.preprocess()
+    source = FeatureSource(backbone, spec, recipe.features.output)
+    photos = usable_photos(read_dataset(request.photos, own_classes=request.own_classes), cache, progress)
+    photos.check_sources(request.hold_out)
+
+    folder = RunFolder(request.out)
+    created = folder.claim(
+        {
+            "recipe": recipe.model_dump(mode="json"),
+            "backbone": backbone.fingerprint,
+            "preprocess": spec.model_dump(mode="json"),
+            "sources": {entry.name: entry.fingerprint for entry in photos.sources},
+            "hold_out": list(request.hold_out),
+            "folds": request.folds,
+        }
+    )
+    if done := folder.finished():
+        progress.note(f"{request.out} is finished already; nothing was done again.")
+        return done
+
+    run = _Run(folder, recipe, photos, source, cache, tracker, progress)
+    tracker.start(folder.id, recipe.model_dump(mode="json"), recipe.name)
+    try:
+        result = run.result(request, created, [*photos.notes, *filter(None, [assumed])])
+        write_report(folder.report, result, language=request.language)
+    except BaseException as error:
+        tracker.fail(f"{type(error).__name__}: {error}")
+        raise
+    Journal(folder.path).result(result)
+    tracker.finish(result, folder.bundle, folder.report)
+    folder.finish(result)
+    return result
+
+
+class _Run:
+    """What the steps of one run share."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        recipe: Recipe,
+        photos: PhotoSet,
+        source: FeatureSource,
+        cache: Cache,
+        tracker: Tracker,
+        progress: Progress,
+    ) -> None:
+        self._folder, self._recipe, self._photos = folder, recipe, photos
+        self._source, self._cache = source, cache
+        self._tracker, self._progress = tracker, progress
+        self._journal = Journal(folder.path)
+        self._table = photos.table(source, cache, recipe.features.batch_size, progress)
+
+    def result(self, request: Request, created: str, notes: list[str]) -> RunResult:
+        """Fit, measure and export; return everything that was found out."""
+        photos, recipe, table = self._photos, self._recipe, self._table
+        seen, held_out = photos.hold_out(request.hold_out)
+        parts = split_table(table, seen, recipe)
+        orders = [balance_after_split(table, parts, recipe)]
+        if recipe.balance.method == "smote" and (recipe.balance.compare or recipe.balance.when == "before-split"):
+            orders.append(balance_before_split(table, seen, recipe))
+        if recipe.balance.when == "before-split":
+            orders.reverse()
+        prepared, *others = orders
+        main = self._fit(prepared, prepared.name)
+        compared = self._fit(others[0], others[0].name) if others and recipe.balance.compare else None
+        result = RunResult(
+            id=self._folder.id,
+            created=created,
+            classes=photos.classes,
+            recipe=recipe.model_dump(mode="json"),
+            sources=photos.sources,
+            split={part: len(index) for part, index in parts.items()},
+            fit=main.record,
+            compared=compared.record if compared else None,
+            held_out={name: score_rows(main, table, rows, recipe.seed) for name, rows in held_out.items()},
+            folds=self._folds(seen, request.folds),
+            answers=self._answers(main, prepared.test_photos),
+            notes=[*notes, *dict.fromkeys(note for order in orders for note in order.notes)],
+            made_with=made_with(),
+        )
+        compare_on = parts.get("validation", parts["train"][:64])
+        with self._progress.stage("export", len(compare_on)) as advance:
+            files = [photos.file(row) for row in compare_on]
+            export_bundle(self._folder.bundle, result, main, self._source, files, self._cache, advance)
+        return result
+
+    def _fit(self, prepared: Prepared, name: str) -> Outcome:
+        with self._progress.stage(f"fit {name}", self._recipe.fit.epochs) as advance:
+            checkpoints = self._folder.checkpoints / name
+            return run_fit(prepared, self._table, self._recipe, checkpoints, self._teller(name, advance))
+
+    def _teller(self, name: str, advance: Advance) -> OnEpoch:
+        """Return a function that tells journal, tracker and progress of an epoch."""
+        known = len(self._journal.epochs(name))
+
+        def tell(epoch: Epoch) -> None:
+            nonlocal known
+            advance(1)
+            if epoch.epoch >= known:  # after a resume the last epoch is told again
+                self._journal.epoch(name, epoch)
+                self._tracker.epoch(name, epoch)
+                known = epoch.epoch + 1
+
+        return tell
+
+    def _folds(self, seen: Index, number: int) -> list[Scores]:
+        if not number:
+            return []
+        table, recipe = self._table, self._recipe
+        pairs = folds(table.labels[seen], table.groups[seen], number, recipe.seed, classes=table.classes)
+        scores = []
+        for index, (train_rows, test_rows) in enumerate(pairs, start=1):
+            parts = split_fold(table, seen[train_rows], seen[test_rows], recipe)
+            prepared = balance_after_split(table, parts, recipe)
+            scores.append(self._fit(prepared, f"fold-{index}-of-{number}").record.scores)
+        return scores
+
+    def _answers(self, main: Outcome, test_photos: Index) -> list[Answer]:
+        """Return the model's answer to each test photo; synthetic rows have no photo."""
+        rows = self._photos.rows
+        return [
+            Answer(
+                path=os.fsencode(rows[photo].path).decode("utf-8", "backslashreplace"),  # JSON has no other names
+                label=rows[photo].label,
+                probabilities=dict(zip(self._photos.classes, line.tolist(), strict=True)),
+            )
+            for photo, line in zip(test_photos.tolist(), main.test_probabilities, strict=True)
+            if photo >= 0
+        ]

@@ -1,0 +1,100 @@
+"""The folder of one training run: what it was asked to do, how far it is, what it found.
+
+::
+
+    run.json        what was asked: recipe, photos by fingerprint, options (decides whether a rerun goes on)
+    metrics.jsonl   every epoch as it happened (journal.py)
+    checkpoints/    while it runs
+    bundle/         the model
+    report.html     for people
+    result.json     every figure; written last, so that a run with it is finished
+"""
+
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ecosorter.errors import RunError
+from ecosorter.training.results import RunResult
+
+
+class RunFolder:
+    """One run's folder.
+
+    Args:
+        path: the folder; made by `claim`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.bundle = path / "bundle"
+        self.report = path / "report.html"
+        self.checkpoints = path / "checkpoints"
+        self._request = path / "run.json"
+        self._result = path / "result.json"
+
+    @property
+    def id(self) -> str:
+        """The run's name: that of its folder."""
+        return self.path.resolve().name
+
+    def claim(self, request: dict[str, Any]) -> str:
+        """Take the folder for a run, or go on with the same run.
+
+        Args:
+            request: everything that decides the figures, as plain JSON data.
+
+        Returns:
+            When the run was first started, ISO 8601 in UTC.
+
+        Raises:
+            RunError: when the folder holds another run, or something else.
+        """
+        if self._request.is_file():
+            known = json.loads(self._request.read_text(encoding="utf-8"))
+            created: str = known.pop("created")
+            different = _differences(known, json.loads(json.dumps(request)))
+            if different:
+                raise RunError(
+                    f"{self.path} holds another run: {'; '.join(different[:5])}. "
+                    "Choose another --out, or remove that folder to start over."
+                )
+            return created
+        if self.path.is_dir() and any(self.path.iterdir()):
+            raise RunError(f"{self.path} is not empty and holds no run of EcoSorter; choose another --out.")
+        self.path.mkdir(parents=True, exist_ok=True)
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        _write(self._request, json.dumps({"created": created, **request}, indent=2, ensure_ascii=False))
+        return created
+
+    def finished(self) -> RunResult | None:
+        """Return the result of a finished run, or None."""
+        if not self._result.is_file():
+            return None
+        return RunResult.model_validate_json(self._result.read_text(encoding="utf-8"))
+
+    def finish(self, result: RunResult) -> None:
+        """Write the result and remove the checkpoints."""
+        _write(self._result, result.model_dump_json(indent=2))
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+
+
+def _write(path: Path, text: str) -> None:
+    beside = path.with_suffix(".part")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+
+
+def _differences(old: Any, new: Any, path: str = "") -> list[str]:
+    """Name the places where two pieces of JSON data differ."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = sorted(old.keys() | new.keys())
+        return [text for key in keys for text in _differences(old.get(key), new.get(key), f"{path}.{key}".lstrip("."))]
+    return [] if old == new else [f"{path} is {_short(old)} there and {_short(new)} now"]
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "…"

@@ -1,0 +1,84 @@
+"""Tiny pretrained networks in the layouts that users have, with random weights, made on the spot."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from transformers import MobileNetV2Config, MobileNetV2Model, ResNetConfig, ResNetModel, ViTConfig, ViTModel
+
+PROCESSOR = {
+    "do_resize": True,
+    "size": {"shortest_edge": 40},
+    "do_center_crop": True,
+    "crop_size": {"height": 32, "width": 32},
+    "resample": 2,
+    "do_rescale": True,
+    "rescale_factor": 1 / 255,
+    "do_normalize": True,
+    "image_mean": [0.485, 0.456, 0.406],
+    "image_std": [0.229, 0.224, 0.225],
+}
+
+
+def resnet_folder(folder: Path, *, processor: bool = True) -> Path:
+    """A ResNet of two small stages: 16 channels, stride 8."""
+    torch.manual_seed(0)
+    config = ResNetConfig(
+        embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic", downsample_in_first_stage=False
+    )
+    return _saved(ResNetModel(config), folder, processor)
+
+
+def mobilenet_folder(folder: Path) -> Path:
+    torch.manual_seed(0)
+    return _saved(MobileNetV2Model(MobileNetV2Config(depth_multiplier=0.35, image_size=32)), folder, True)
+
+
+def vit_folder(folder: Path) -> Path:
+    """A vision transformer: tokens instead of a map, 4 x 4 places of 12 numbers."""
+    torch.manual_seed(0)
+    config = ViTConfig(
+        hidden_size=12, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, image_size=32, patch_size=8
+    )
+    return _saved(ViTModel(config, add_pooling_layer=False), folder, True)
+
+
+def onnx_file(path: Path, *, output: str = "features", processor: bool = True) -> Path:
+    """A network with one convolution, its mean, and a classification layer that must fall away."""
+    random = np.random.default_rng(0)
+    weights = {
+        "conv": random.normal(size=(5, 3, 4, 4)).astype(np.float32),
+        "classes": random.normal(size=(5, 10)).astype(np.float32),
+    }
+    nodes = [
+        helper.make_node("Conv", ["input", "conv"], ["conv_out"], strides=[4, 4]),
+        helper.make_node("Relu", ["conv_out"], ["relu_out"]),
+        helper.make_node("GlobalAveragePool", ["relu_out"], ["mean"]),
+        helper.make_node("Flatten", ["mean"], [output]),
+        helper.make_node("MatMul", [output, "classes"], ["logits"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "net",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", 3, 32, 32])],
+        [
+            helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", 5]),
+            helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 10]),
+        ],
+        [numpy_helper.from_array(value, name) for name, value in weights.items()],
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    if processor:
+        (path.parent / "preprocessor_config.json").write_text(json.dumps(PROCESSOR))
+    return path
+
+
+def _saved(model: torch.nn.Module, folder: Path, processor: bool) -> Path:
+    model.save_pretrained(folder)  # type: ignore[operator]  # every transformers model has it
+    if processor:
+        (folder / "preprocessor_config.json").write_text(json.dumps(PROCESSOR))
+    return folder
