@@ -5,8 +5,8 @@ import struct
 import sys
 import threading
 import zlib
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,6 +55,12 @@ def png(width: int, height: int, depth: int, colour_type: int, rows: bytes) -> b
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
+def far_apart(image: Image.Image, place: tuple[int, int], colour: Any) -> int:
+    """The largest difference of a pixel's channels from a colour."""
+    pixel: Any = image.getpixel(place)
+    return int(max(abs(a - b) for a, b in zip(pixel, colour, strict=True)))
+
+
 def assert_same_picture(image: Image.Image, expected: Image.Image, tolerance: int) -> None:
     assert image.mode == "RGB"
     assert image.size == expected.size
@@ -62,7 +68,7 @@ def assert_same_picture(image: Image.Image, expected: Image.Image, tolerance: in
     for x in (0.25, 0.75):
         for y in (0.25, 0.75):
             place = int(image.width * x), int(image.height * y)
-            assert np.abs(np.subtract(image.getpixel(place), expected.getpixel(place))).max() <= tolerance, place
+            assert far_apart(image, place, expected.getpixel(place)) <= tolerance, place
 
 
 @pytest.mark.parametrize("kind", PHOTO_FORMATS)
@@ -115,7 +121,7 @@ def palette_with_a_clear_colour() -> bytes:
 def test_every_colour_mode_becomes_rgb(data: bytes, expected: tuple[int, int, int]) -> None:
     image = open_photo(data)
     assert image.mode == "RGB"
-    assert np.abs(np.subtract(image.getpixel((0, 0)), expected)).max() <= 1
+    assert far_apart(image, (0, 0), expected) <= 1
 
 
 AS_STORED = {  # what a camera held that way stores; EXIF 2.3, 4.6.4, tag 274
@@ -263,7 +269,7 @@ def test_a_whole_file_with_broken_content_is_corrupt() -> None:
 def test_the_cap_on_pixels_holds_for_every_format(kind: str) -> None:
     data = photo(kind=kind, size=(64, 48))
     assert open_photo(data, limits=Limits(max_pixels=64 * 48)).size == (64, 48)
-    with pytest.raises(PhotoTooManyPixels, match="0.0 megapixels .64 x 48."):
+    with pytest.raises(PhotoTooManyPixels, match=r"0\.0 megapixels \(64 x 48\)"):
         open_photo(data, limits=Limits(max_pixels=64 * 48 - 1))
 
 
@@ -375,8 +381,7 @@ def assert_photo_or_photo_error(data: bytes) -> None:
     try:
         image = open_photo(data, limits=Limits(max_pixels=1_000_000), at_least=(8, 8))
     except PhotoError as error:
-        assert error.status != PhotoError.status  # noqa: PT017 - any subclass will do, but not the root
-        assert str(error)
+        assert type(error) is not PhotoError  # noqa: PT017 - raising is one of two right outcomes
     else:
         assert image.mode == "RGB"
         image.tobytes()
@@ -397,14 +402,13 @@ SAMPLES: list[bytes] = [
 
 
 @st.composite
-def broken_photos(draw: Callable[[st.SearchStrategy[object]], object]) -> bytes:
+def broken_photos(draw: st.DrawFn) -> bytes:
     """A whole photo with some bytes changed, mostly in its header, or cut off, or both."""
-    data = bytearray(draw(st.sampled_from(SAMPLES)))  # type: ignore[arg-type]
+    data = bytearray(draw(st.sampled_from(SAMPLES)))
     within = st.integers(0, 120) | st.integers(0, len(data) - 1)
-    for place, value in draw(st.lists(st.tuples(within, st.integers(0, 255)), max_size=6)):  # type: ignore[attr-defined]
+    for place, value in draw(st.lists(st.tuples(within, st.integers(0, 255)), max_size=6)):
         data[min(place, len(data) - 1)] = value
-    cut = draw(st.none() | st.integers(0, len(data)))
-    return bytes(data[:cut])  # type: ignore[misc]
+    return bytes(data[: draw(st.none() | st.integers(0, len(data)))])
 
 
 @settings(max_examples=400, deadline=None)

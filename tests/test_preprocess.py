@@ -106,7 +106,11 @@ def test_only_rgb_is_taken(mode: str) -> None:
 
 
 @pytest.mark.parametrize("rule", [{"resize": "stretch"}, {"resize": "crop", "shorter_side": 72}])
-@pytest.mark.parametrize(("shape", "mean", "most"), [((1200, 904), 0.5, 3), ((1203, 897), 1.5, 8)])
+@pytest.mark.parametrize(
+    ("shape", "mean", "most"),
+    # Sides that 8 does not divide are rounded up by libjpeg, which shifts the picture by up to half a pixel.
+    [((1200, 904), 0.5, 3), ((1203, 897), 3, 12)],
+)
 def test_a_jpeg_decoded_small_gives_nearly_the_same_pixels(
     rule: dict[str, Any], shape: tuple[int, int], mean: float, most: int
 ) -> None:

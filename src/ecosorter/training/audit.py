@@ -120,7 +120,7 @@ def audit(dataset: Dataset, cache: Cache | None = None, *, progress: Progress | 
     with progress.stage("photos", len(rows)) as advance:
         facts = photo_facts(rows, cache, advance)
     with progress.stage("compare", len(rows)) as advance:
-        near = near_duplicates(facts, advance)
+        near = near_duplicates(rows, facts, advance)
     groups = find_groups(rows, facts, near).tolist()
     good = [index for index, fact in enumerate(facts) if fact.status == "ok"]
     counts = Counter((rows[index].source, rows[index].label) for index in good)

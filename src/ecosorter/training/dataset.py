@@ -91,11 +91,10 @@ def read_dataset(paths: Sequence[Path], *, own_classes: bool = False) -> Dataset
     for path in paths:
         if path.is_dir():
             found = _read_folder(path, own_classes)
+            folder = Path(os.path.abspath(path))  # noqa: PTH100 - Path.resolve would follow links
             for source in dict.fromkeys(row.source for row in found):
-                if folder_of_source.setdefault(source, path) != path:
-                    raise DatasetError(
-                        f"{folder_of_source[source]} and {path} both have a source '{source}'; rename one folder."
-                    )
+                if (other := folder_of_source.setdefault(source, folder)) != folder:
+                    raise DatasetError(f"{other} and {folder} both have a source '{source}'; rename one folder.")
         elif path.exists():
             found = _read_manifest(path, own_classes)
         else:
@@ -127,7 +126,7 @@ def write_manifest(dataset: Dataset, path: Path) -> None:
     beside = path.with_name(path.name + ".tmp")
     try:
         with beside.open("w", encoding="utf-8", newline="") as file:
-            table = csv.writer(file, lineterminator="\n")
+            table = csv.writer(file)  # lines end in CR LF: with LF alone, a CR in a name would not be quoted
             table.writerow(_COLUMNS)
             for row in dataset.rows:
                 photo = Path(os.path.abspath(row.path))  # noqa: PTH100

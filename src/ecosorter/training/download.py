@@ -43,21 +43,21 @@ def download(
     """
     part = _Part(target)
     progress = progress or Silent()
-    fruitless = 0
+    fruitless, most = 0, part.size
     with httpx.Client(follow_redirects=True, timeout=_TIMEOUT, headers={"Accept-Encoding": "identity"}) as client:
         while True:
-            before = part.size
             try:
                 _get(client, url, part, max_bytes, progress)
                 break
-            except httpx.InvalidURL as error:
+            except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
                 raise DownloadError(f"{url} is no web address ({error}).") from error
             except (httpx.TransportError, _TryAgain) as error:
-                fruitless = 0 if part.size > before else fruitless + 1
-                if isinstance(error, httpx.UnsupportedProtocol) or fruitless >= _TRIES:
+                fruitless = fruitless + 1 if part.size <= most else 0
+                most = max(most, part.size)
+                if fruitless >= _TRIES:
                     raise DownloadError(
-                        f"{url} cannot be downloaded ({error}); {part.size:,} bytes are kept, and the same command "
-                        "goes on from there."
+                        f"{url} cannot be downloaded now ({error}). The same command goes on after the "
+                        f"{part.size:,} bytes that are here."
                     ) from error
                 time.sleep(pause * 2 ** max(0, fruitless - 1))
             except httpx.HTTPError as error:
@@ -69,7 +69,7 @@ def download(
     part.etag_path.unlink(missing_ok=True)
 
 
-class _TryAgain(Exception):  # noqa: N818 - a signal, not an error
+class _TryAgain(Exception):
     """The server may do better another time."""
 
 
@@ -87,6 +87,11 @@ class _Part:
     @property
     def etag(self) -> str:
         return self.etag_path.read_text(encoding="utf-8") if self.etag_path.exists() else ""
+
+    def begin(self, etag: str) -> None:
+        """Forget what is here and expect a version from its start. A weak mark (W/) does not tell bytes apart."""
+        self.forget()
+        self.etag_path.write_text("" if etag.startswith("W/") else etag, encoding="utf-8")
 
     def forget(self) -> None:
         self.path.unlink(missing_ok=True)
@@ -110,21 +115,17 @@ def _get(client: httpx.Client, url: str, part: _Part, max_bytes: int, progress: 
         if not whole and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
             part.forget()
             raise _TryAgain("the server sent another part of the file than asked for")
-        if whole:
-            start = 0
-            etag = response.headers.get("ETag", "")
-            part.etag_path.write_text("" if etag.startswith("W/") else etag, encoding="utf-8")
         length = int(response.headers.get("Content-Length") or 0)
-        too_long = DownloadError(f"{url} is longer than {max_bytes:,} bytes, which is not the file that was meant.")
+        if whole:
+            part.begin(response.headers.get("ETag", ""))
+            start = 0
+        too_long = DownloadError(f"{url} is longer than {max_bytes:,} bytes: not the file that was meant.")
         if start + length > max_bytes:
-            part.forget()
             raise too_long
-        with progress.stage("download", start + length) as advance, part.path.open("wb" if whole else "ab") as file:
+        with progress.stage("download", start + length) as advance, part.path.open("ab") as file:
             advance(start)
-            size = start
             for block in response.iter_raw(_AT_ONCE):
-                size += len(block)
-                if size > max_bytes:
+                if file.tell() + len(block) > max_bytes:
                     raise too_long
                 file.write(block)
                 advance(len(block))
@@ -153,6 +154,6 @@ def _check_hash(part: _Part, url: str, sha256: str | None) -> None:
     if digest.hexdigest() != sha256.lower():
         part.forget()
         raise DownloadError(
-            f"{url} has the SHA-256 {digest.hexdigest()} instead of {sha256}: it was damaged on the way, or it is another "
-            "file. If you know that it was replaced on purpose, give the new sum with --sha256."
+            f"{url} has the SHA-256 {digest.hexdigest()} instead of {sha256}: it was damaged on the way, or is "
+            "another file. If you know that it was replaced on purpose, give the new sum with --sha256."
         )

@@ -102,6 +102,7 @@ class WandbTracker:
             resume="allow",
             reinit="create_new",  # a run that the caller has open is none of our business
             settings=wandb.Settings(
+                quiet=True,  # no charts of letters among the results
                 console="off",  # progress bars are no record
                 disable_git=True,  # the repository around the current folder may have nothing to do with the run
                 save_code=False,

@@ -1,0 +1,115 @@
+"""`ecosorter photos`: look over photos before training, and fetch published ones."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from ecosorter.cli.bars import Bars
+from ecosorter.cli.options import ClassesOption, LangOption, language
+from ecosorter.texts import Language, class_name, texts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ecosorter.training.audit import Audit, Photo
+
+app = typer.Typer(help="Look over photos before training; fetch published ones.", no_args_is_help=True)
+
+_LISTED = 20  # files named on the screen; the page and --json have all
+
+
+@app.command(no_args_is_help=True)
+def check(
+    photos: Annotated[list[Path], typer.Argument(help="Folders of class folders, folders of those, or CSV manifests.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything that was found as JSON.")] = False,
+    html: Annotated[
+        Path | None, typer.Option(help="Also write a page with the photos side by side.", dir_okay=False)
+    ] = None,
+    classes: ClassesOption = "seven",
+    lang: LangOption = None,
+) -> None:
+    """Count photos, and find unreadable ones, copies, wrong labels and lopsided sources.
+
+    The exit code is 1 when something needs a person, 0 when nothing does.
+    """
+    from ecosorter.training.audit import audit  # noqa: PLC0415  # other commands start without what this needs
+    from ecosorter.training.cache import Cache  # noqa: PLC0415
+    from ecosorter.training.dataset import read_dataset  # noqa: PLC0415
+
+    dataset = read_dataset(photos, own_classes=classes == "own")
+    with Bars() as bars:
+        found = audit(dataset, Cache(), progress=bars)
+    words = language(lang)
+    if html:
+        from ecosorter.training.audit_page import write_audit_page  # noqa: PLC0415
+
+        write_audit_page(html, found, language=words)
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        _print(found, words)
+    if found.needs_person:
+        raise typer.Exit(1)
+
+
+@app.command(no_args_is_help=True)
+def fetch(
+    name: Annotated[str, typer.Argument(help="A published data set: trashnet.")],
+    folder: Annotated[Path, typer.Argument(help="Where the data set's own folder is made.", file_okay=False)],
+    url: Annotated[str | None, typer.Option(help="Another address of the archive.", show_default=False)] = None,
+    sha256: Annotated[
+        str | None, typer.Option(help="What the archive must have, instead of the known hash.", show_default=False)
+    ] = None,
+    lang: LangOption = None,
+) -> None:
+    """Download a published data set; run again, it goes on where it broke off.
+
+    The archive's checksum, its contents and the photos by class are checked before the folder appears.
+    """
+    from ecosorter.training.fetch import fetch as run  # noqa: PLC0415
+    from ecosorter.training.fetch import published  # noqa: PLC0415
+
+    with Bars(in_bytes=True) as bars:
+        target = run(name, folder, url=url, sha256=sha256, progress=bars)
+    known = published()[name]
+    fields = {"title": known.title, "n": sum(known.photos.values()), "folder": target, "licence": known.licence}
+    Console(soft_wrap=True).print(
+        texts("audit", language(lang))["fetched"].format(**fields), markup=False, highlight=False
+    )
+
+
+def _print(found: "Audit", words: Language) -> None:
+    from ecosorter.training.audit import findings  # noqa: PLC0415
+
+    text = texts("audit", words)
+    console = Console()
+    console.print(_counts(found, text, words))
+    lines = [f"{'!' if needs_person else '-'} {sentence}" for needs_person, sentence in findings(found, words)]
+    files = [
+        *(f"{text['section_label_errors']}: {_labelled(copies.photos, words)}" for copies in found.label_errors),
+        *(f"{texts('photos', words)[photo.status]}: {photo.path}" for photo in found.unreadable),
+    ]
+    if files:
+        lines += ["", *files[:_LISTED]]
+    if len(files) > _LISTED:
+        lines.append(text["more"].format(n=len(files) - _LISTED))
+    console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+
+
+def _labelled(photos: "Sequence[Photo]", words: Language) -> str:
+    return " = ".join(f"{photo.path} ({class_name(photo.label, words)})" for photo in photos)
+
+
+def _counts(found: "Audit", text: dict[str, str], words: Language) -> Table:
+    table = Table(title=text["counts"], title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column(text["source"], overflow="fold", min_width=12)
+    for label in (*found.classes, text["total"]):
+        table.add_column(class_name(label, words), justify="right", overflow="fold")
+    for source, by_class in found.counts.items():
+        table.add_row(source, *(str(n or "-") for n in by_class.values()), str(sum(by_class.values())))
+    table.add_row(text["different"], *map(str, found.different.values()), str(sum(found.different.values())))
+    return table

@@ -1,0 +1,299 @@
+"""`ecosorter classify`, from the arguments to the exit code."""
+
+import csv
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from ecosorter.cli.classify import classify
+from ecosorter.errors import BundleError
+from tests.tiny import CLASSES, COLOURS, photo, tiny_bundle
+
+app = typer.Typer()
+app.command(no_args_is_help=True)(classify)
+
+FIELDS = ["path", "status", "label", "best", "confidence", "reason"]
+Run = Callable[..., Any]
+BETWEEN = (0, 128, 128)  # neither green nor blue
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_bundle(tmp_path_factory.mktemp("models") / "tiny").folder
+
+
+@pytest.fixture
+def run(model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ECOSORTER_MODEL", str(model))
+    monkeypatch.setenv("ECOSORTER_LANG", "en")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def invoke(*arguments: str, stdin: bytes = b"") -> Any:
+        return CliRunner().invoke(app, list(arguments), input=stdin)
+
+    return invoke
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, data in {
+        "1.png": photo(COLOURS["kaca"]),
+        "2.jpg": b"<html>",
+        "3.webp": photo(COLOURS["plastik"], "WEBP"),
+        "4.png": photo(BETWEEN),
+        "5.jpg": b"",
+    }.items():
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def test_the_table_tells_everything(run: Run, photos: Path) -> None:
+    done = run("photos")
+    assert done.exit_code == 1
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["Photo", "Answer", "Confidence", "Details"]
+    assert [line.split()[:2] for line in lines[1:6]] == [
+        ["photos/1.png", "Glass"],
+        ["photos/2.jpg", "failed"],
+        ["photos/3.webp", "Plastic"],
+        ["photos/4.png", "not"],
+        ["photos/5.jpg", "failed"],
+    ]
+    assert "100%" in lines[1]
+    assert "a web page, not a photo" in lines[2]
+    assert "perhaps" in lines[4]
+    assert lines[-1] == "Photos: 5. Answered: 2, not sure: 1, could not be read: 2."
+
+
+def test_the_table_speaks_indonesian(run: Run, photos: Path) -> None:
+    done = run("photos", "--lang", "id", "--top", "2")
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["Foto", "Jawaban", "Keyakinan", "Rincian"]
+    assert "Kaca" in lines[1]
+    assert "belum yakin" in lines[4]
+    assert lines[-1].startswith("Foto: 5. Terjawab: 2")
+
+
+def test_a_long_list_keeps_its_columns(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    (tmp_path / "a.png").write_bytes(photo(COLOURS["kaca"]))
+    (tmp_path / ("b" * 80 + ".png")).write_bytes(photo(COLOURS["kaca"]))
+    done = run(*["a.png"] * 70, "b" * 80 + ".png")
+    assert done.exit_code == 0
+    rows = [line for line in done.stdout.splitlines() if "Glass" in line]
+    assert len(rows) == 71
+    assert len({row.index("Glass") for row in rows}) == 1
+    assert done.stdout.count("Photo ") == 1
+    assert "".join(line.split()[0] for line in done.stdout.splitlines()[71:73]) == "b" * 80 + ".png"
+
+
+def test_json_is_one_array(run: Run, photos: Path) -> None:
+    done = run("photos", "--json", "--top", "2")
+    rows = json.loads(done.stdout)
+    assert done.exit_code == 1
+    assert [list(row)[:6] for row in rows] == [FIELDS] * 5
+    assert [row["path"] for row in rows] == [f"photos/{n}" for n in ("1.png", "2.jpg", "3.webp", "4.png", "5.jpg")]
+    assert [row["status"] for row in rows] == ["ok", "html", "ok", "ok", "empty"]
+    assert [row["label"] for row in rows] == ["kaca", None, "plastik", None, None]
+    glass, page, _, between, _ = rows
+    assert glass["confidence"] == glass["top"][0]["probability"] > 0.99
+    assert (glass["best"], glass["reason"], glass["candidates"]) == ("kaca", "confident", ["kaca"])
+    assert (between["reason"], between["best"]) == ("low_confidence", between["top"][0]["label"])
+    assert len(between["top"]) == 2
+    assert (page["best"], page["confidence"], page["top"]) == (None, None, [])
+    assert "web page" in page["reason"]
+
+
+def test_csv_to_standard_output(run: Run, photos: Path) -> None:
+    done = run("photos", "--csv", "-", "--top", "9")
+    rows = list(csv.DictReader(StringIO(done.stdout)))
+    assert done.exit_code == 1
+    assert list(rows[0])[:6] == FIELDS
+    assert list(rows[0])[6:] == [f"top{n}{end}" for n in range(1, 5) for end in ("", "_probability")]
+    assert [row["label"] for row in rows] == ["kaca", "", "plastik", "", ""]
+    assert [row["best"] for row in rows][:3] == ["kaca", "", "plastik"]
+    assert {rows[0][f"top{n}"] for n in range(1, 5)} == set(CLASSES)
+    assert sum(float(rows[0][f"top{n}_probability"]) for n in range(1, 5)) == pytest.approx(1)
+    assert "empty" in rows[4]["reason"]
+    assert None not in rows[4].values()
+
+
+def test_a_csv_file_appears_whole(run: Run, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "out.csv").write_text("old")
+    done = run("photos", "--csv", "out.csv")
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert lines[0] == ",".join(FIELDS)
+    assert len(lines) == 6
+    assert stat.S_IMODE((tmp_path / "out.csv").stat().st_mode) & stat.S_IRUSR
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "photos"]
+
+
+def test_a_csv_file_stays_as_it_was_when_the_run_fails(run: Run, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "out.csv").write_text("old")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ecosorter.cli.classify.csv.writer", lambda *_, **__: 1 / 0)
+        done = run("photos", "--csv", "out.csv")
+    assert isinstance(done.exception, ZeroDivisionError)
+    assert (tmp_path / "out.csv").read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "photos"]
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="this system has no /dev/stdout")
+def test_a_device_is_written_and_not_replaced(model: Path, photos: Path) -> None:
+    code = "import sys, typer; from ecosorter.cli.classify import classify; typer.run(classify)"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(photos / "1.png"), "--model", str(model), "--csv", "/dev/stdout"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
+    assert done.stdout.splitlines()[0] == ",".join(FIELDS)
+    assert Path("/dev/stdout").is_symlink()
+
+
+def test_files_folders_patterns_and_lists_go_together_in_order(run: Run, photos: Path, tmp_path: Path) -> None:
+    listed = b"photos/3.webp\r\n\n./photos/1.png\ngone.jpg\n"
+    done = run("photos/4.png", "-", "photos/[12].*", "notes.txt", "--json", stdin=listed)
+    rows = json.loads(done.stdout)
+    assert [row["path"] for row in rows] == [
+        "photos/4.png",
+        "photos/3.webp",
+        "./photos/1.png",
+        "gone.jpg",
+        "photos/1.png",
+        "photos/2.jpg",
+        "notes.txt",
+    ]
+    assert [row["status"] for row in rows] == ["ok", "ok", "ok", "missing", "ok", "html", "missing"]
+
+
+def test_all_read_is_exit_code_0(run: Run, photos: Path) -> None:
+    assert run("photos/1.png", "photos/4.png").exit_code == 0  # "not sure" is an answer
+
+
+def test_an_empty_folder_beside_others_appears_too(run: Run, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    done = run("none", "photos/1.png", "--json")
+    assert [(row["path"], row["status"]) for row in json.loads(done.stdout)] == [
+        ("none", "is_folder"),
+        ("photos/1.png", "ok"),
+    ]
+    assert done.exit_code == 1
+
+
+def test_the_caps_can_be_set(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.bmp").write_bytes(photo(kind="BMP", size=(100, 100)))
+    for option, cap, status in [
+        ("--max-megapixels", "0.01", "ok"),
+        ("--max-megapixels", "0.009", "too_many_pixels"),
+        ("--max-megabytes", "0.04", "ok"),
+        ("--max-megabytes", "0.02", "too_many_bytes"),
+    ]:
+        (row,) = json.loads(run("a.bmp", "--json", option, cap).stdout)
+        assert row["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "Usage"),
+        (["--json"], "PATH"),
+        ([""], "path is empty"),
+        (["empty"], "no photos in empty"),
+        (["-"], "list on standard input is empty"),
+        (["1.png", "--json", "--csv", "out.csv"], "not both"),
+        (["1.png", "--top", "0"], "--top"),
+        (["1.png", "--lang", "fr"], "--lang"),
+        (["1.png", "--csv", "no/such/folder/out.csv"], "cannot be written"),
+        (["1.png", "--csv", "empty"], "cannot be written"),
+    ],
+)
+def test_slips_are_exit_code_2(run: Run, tmp_path: Path, arguments: list[str], words: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "1.png").write_bytes(photo())
+    done = run(*arguments)
+    assert done.exit_code == 2
+    assert words in " ".join(done.output.replace("│", " ").split())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1.png", "empty"]
+
+
+def test_no_argument_never_reads_the_current_folder(run: Run, photos: Path) -> None:
+    assert "1.png" not in run().output
+
+
+def test_a_model_that_cannot_be_used_is_an_error_of_the_bundle(run: Run, photos: Path) -> None:
+    done = run("photos", "--model", "nowhere")
+    assert isinstance(done.exception, BundleError)  # which cli/app.py turns into a sentence and exit code 2
+    assert done.stdout == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.parametrize("name", [b"caf\xe9.png", b"=1+1.png", b'a,"b"\nc.png', b"[red]x.png", "Ω–ß.png".encode()])
+def test_any_file_name_comes_through(run: Run, tmp_path: Path, name: bytes) -> None:
+    path = os.fsencode(tmp_path) + b"/in/" + name
+    (tmp_path / "in").mkdir()
+    Path(os.fsdecode(path)).write_bytes(photo(COLOURS["kaca"]))
+    assert "Glass" in run("in").stdout
+
+    (row,) = json.loads(run("in", "--json").stdout)
+    assert os.fsencode(row["path"]) == b"in/" + name
+
+    assert run("in", "--csv", "out.csv").exit_code == 0
+    with (tmp_path / "out.csv").open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        (entry,) = csv.DictReader(file)
+    assert os.fsencode(entry["path"]) == b"in/" + name
+
+    stdout = run("in", "--csv", "-").stdout_bytes
+    assert stdout == (tmp_path / "out.csv").read_bytes()
+
+
+def test_an_escape_in_a_file_name_does_not_reach_the_terminal(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a\x1b[2Jb.png").write_bytes(photo())
+    assert "\x1b" not in run("a\x1b[2Jb.png").stdout
+
+
+def test_every_kind_of_bad_file_beside_a_hundred_photos(run: Run, tmp_path: Path) -> None:
+    """What the issue asks to see, in small."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(100):
+        (folder / f"{number:03}.png").write_bytes(photo(COLOURS[CLASSES[number % 4]]))
+    bad = {
+        "empty": b"",
+        "text": b"notes",
+        "html": b"<!doctype html><title>404</title>",
+        "mislabelled": b"%PDF-1.4",
+        "unsupported": bytes(range(200)),
+        "truncated": photo(kind="JPEG", size=(300, 300))[:-100],
+        "too_many_pixels": photo(kind="PNG", size=(800, 800)),
+        "too_many_bytes": bytes(3_000_000),
+    }
+    for status, data in bad.items():
+        (folder / f"x-{status}.jpg").write_bytes(data)
+    (folder / "x-is_folder.jpg").mkdir()
+    (folder / "x-missing.jpg").symlink_to("nowhere")
+    (folder / "x-unreadable.jpg").symlink_to("x-unreadable.jpg")
+    done = run("in", "--json", "--max-megapixels", "0.5", "--max-megabytes", "2")
+    rows = json.loads(done.stdout)
+    assert [row["label"] for row in rows[:100]] == [CLASSES[number % 4] for number in range(100)]
+    assert {row["path"]: row["status"] for row in rows[100:]} == {
+        f"in/x-{status}.jpg": status for status in (*bad, "is_folder", "missing", "unreadable")
+    }
+    assert done.exit_code == 1

@@ -1,0 +1,236 @@
+"""Photos in, predictions out, with a model whose answers can be worked out by hand."""
+
+import hashlib
+import threading
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+import ecosorter.classifier
+from ecosorter.bundle import Bundle, BundleInfo, write_bundle
+from ecosorter.classifier import Classifier, Prediction
+from ecosorter.decision import Thresholds
+from ecosorter.errors import BundleError
+from ecosorter.photos import Limits
+from tests.tiny import CLASSES, COLOURS, SHARPNESS, photo, tiny_bundle, tiny_info, tiny_model
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return tiny_bundle(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def classifier(bundle: Bundle) -> Classifier:
+    return Classifier.load(bundle.folder, threads=2)
+
+
+def expected(colour: tuple[int, int, int], temperature: float = 1.0) -> dict[str, float]:
+    """The tiny model's probabilities, from its definition."""
+    c = np.array(colour) / 255
+    logits = [SHARPNESS * (2 * (k := np.array(COLOURS[name]) / 255) @ c - k @ k) / 3 for name in CLASSES]
+    weights = np.exp(np.array(logits) / temperature)
+    return dict(zip(CLASSES, weights / weights.sum(), strict=True))
+
+
+@pytest.mark.parametrize("label", CLASSES)
+def test_each_colour_is_its_class(classifier: Classifier, label: str) -> None:
+    (found,) = classifier.classify([photo(COLOURS[label])])
+    wanted = expected(COLOURS[label])
+    assert found == Prediction(
+        path="",
+        status="ok",
+        label=label,
+        best=label,
+        confidence=found.confidence,
+        reason="confident",
+        candidates=(label,),
+        probabilities=found.probabilities,
+        error="",
+    )
+    assert list(found.probabilities) == list(CLASSES)
+    assert found.probabilities == pytest.approx(wanted, abs=1e-5)
+    assert found.confidence == found.probabilities[label]
+
+
+def test_between_colours_it_is_not_sure(classifier: Classifier) -> None:
+    (found,) = classifier.classify([photo((0, 128, 128))])
+    assert (found.status, found.label, found.reason) == ("ok", None, "low_confidence")
+    assert found.best == max(expected((0, 128, 128)), key=expected((0, 128, 128)).__getitem__)
+    assert set(found.candidates) == {n for n, p in expected((0, 128, 128)).items() if 1 - p <= 0.9}
+
+
+def test_the_bundle_decides_temperature_and_thresholds(tmp_path: Path) -> None:
+    thresholds = Thresholds(confidence=0.99, conformal=0)
+    model = Classifier.load(tiny_bundle(tmp_path / "a", temperature=2.0, thresholds=thresholds).folder)
+    (found,) = model.classify([photo(COLOURS["kaca"])])
+    wanted = expected(COLOURS["kaca"], temperature=2.0)
+    assert found.probabilities == pytest.approx(wanted, abs=1e-5)
+    assert wanted["kaca"] < 0.99
+    assert found.label is None
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 100])
+def test_one_prediction_for_each_photo_in_order(classifier: Classifier, tmp_path: Path, batch_size: int) -> None:
+    names = ["kaca", "gone", "logam", "empty", "text", "organik", "plastik", "kaca"]
+    for name in COLOURS:
+        (tmp_path / name).write_bytes(photo(COLOURS[name]))
+    (tmp_path / "empty").touch()
+    (tmp_path / "text").write_text("hello")
+    photos = [tmp_path / name for name in names]
+    found = list(classifier.stream(photos, batch_size=batch_size))
+    assert [p.path for p in found] == [str(path) for path in photos]
+    assert [p.label for p in found] == [name if name in COLOURS else None for name in names]
+    statuses = {"gone": "missing", "empty": "empty", "text": "text"}
+    assert [p.status for p in found] == [statuses.get(name, "ok") for name in names]
+
+
+def test_a_bad_photo_has_nothing_but_its_reason(classifier: Classifier) -> None:
+    (found,) = classifier.classify([b"%PDF-1.7"])
+    assert found == Prediction("", "mislabelled", None, None, None, "", (), {}, found.error)
+    assert "PDF" in found.error
+
+
+@pytest.mark.parametrize("photos", [[], [b""], [b"", b"text"]])
+def test_no_photo_and_no_good_photo(classifier: Classifier, photos: list[bytes]) -> None:
+    assert len(classifier.classify(photos)) == len(photos)
+
+
+def test_the_caps_are_those_given(bundle: Bundle) -> None:
+    strict = Classifier.load(bundle.folder, limits=Limits(max_pixels=100))
+    assert strict.classify([photo(size=(10, 10)), photo(size=(10, 11))])[1].status == "too_many_pixels"
+
+
+def test_photos_are_taken_as_they_are_needed(classifier: Classifier) -> None:
+    taken = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield photo()
+
+    predictions = cast(Generator[Prediction], classifier.stream(endless(), batch_size=4))
+    for number in range(1, 50):
+        next(predictions)
+        assert taken <= number + 2 * 4
+    predictions.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ecosorter-decode")]
+
+
+def test_an_error_of_the_caller_stops_the_threads_too(classifier: Classifier) -> None:
+    def broken() -> Iterator[bytes]:
+        yield photo()
+        raise LookupError("the list is broken")
+
+    with pytest.raises(LookupError):
+        classifier.classify(broken())
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ecosorter-decode")]
+
+
+def test_many_threads_may_use_one_classifier(classifier: Classifier) -> None:
+    labels = [CLASSES[i % 4] for i in range(30)]
+    photos = [photo(COLOURS[label]) for label in labels]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: [p.label for p in classifier.stream(photos, batch_size=5)], range(16)))
+    assert answers == [labels] * 16
+
+
+@pytest.mark.parametrize("one", ["photo.jpg", b"bytes", Path("photo.jpg")])
+def test_a_single_photo_is_a_slip_of_the_caller(classifier: Classifier, one: Any) -> None:
+    with pytest.raises(TypeError, match="list"):
+        classifier.classify(one)
+
+
+def test_numbers_below_one_are_refused(classifier: Classifier, bundle: Bundle) -> None:
+    with pytest.raises(ValueError, match="batch_size"):
+        next(classifier.stream([], batch_size=0))
+    with pytest.raises(ValueError, match="threads"):
+        Classifier.load(bundle.folder, threads=0)
+
+
+def test_without_a_path_the_shipped_bundle_is_loaded(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ecosorter.classifier, "shipped_bundles", lambda: [bundle.folder])
+    assert Classifier.load().bundle == bundle
+    monkeypatch.setattr(ecosorter.classifier, "shipped_bundles", list)
+    with pytest.raises(BundleError, match="ecosorter train"):
+        Classifier.load()
+
+
+def edited(edit: Callable[[onnx.ModelProto], None]) -> bytes:
+    model = onnx.load_from_string(tiny_model())
+    edit(model)
+    data: bytes = model.SerializeToString()
+    return data
+
+
+def rename_output(model: onnx.ModelProto) -> None:
+    model.graph.output[2].name = "map"
+    for node in model.graph.node:
+        for names in (node.input, node.output):
+            for i, name in enumerate(names):
+                names[i] = "map" if name == "cam" else name
+
+
+def rename_input(model: onnx.ModelProto) -> None:
+    model.graph.input[0].name = "image"
+    model.graph.node[0].input[0] = "image"
+
+
+def take_floats(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.FLOAT
+
+
+def take_one_photo_only(model: onnx.ModelProto) -> None:
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_value = 1
+
+
+def divide_by_zero(model: onnx.ModelProto) -> None:
+    next(value for value in model.graph.initializer if value.name == "scale").raw_data = bytes(4)
+
+
+def give_doubles(model: onnx.ModelProto) -> None:
+    model.graph.node[4].output[0] = "single"
+    model.graph.node.append(helper.make_node("Cast", ["single"], ["logits"], to=TensorProto.DOUBLE))
+    model.graph.output[0].type.tensor_type.elem_type = TensorProto.DOUBLE
+
+
+@pytest.mark.parametrize(
+    ("model", "info", "reason"),
+    [
+        (b"not a model", tiny_info(), "cannot open"),
+        (b"", tiny_info(), "cannot open"),
+        (tiny_model(CLASSES[:3]), tiny_info(), r"'logits' is float32 \[2, 3\], expected float32 \[2, 4\]"),
+        (tiny_model(size=8), tiny_info(size=16), r"does not take pixels of shape \(2, 16, 16, 3\)"),
+        (edited(rename_output), tiny_info(), "no output 'cam', only logits, features, map"),
+        (edited(rename_input), tiny_info(), "its inputs are .*'image'"),
+        (edited(take_floats), tiny_info(), r"its inputs are .*tensor\(float\)"),
+        (edited(take_one_photo_only), tiny_info(), "does not take pixels"),
+        (edited(divide_by_zero), tiny_info(), "not numbers"),
+        (edited(give_doubles), tiny_info(), "'logits' is float64"),
+    ],
+)
+def test_a_model_that_does_not_fit_its_bundle_is_refused(
+    model: bytes, info: BundleInfo, reason: str, tmp_path: Path
+) -> None:
+    bundle = write_bundle(tmp_path / "a", model, info, "card")
+    assert bundle.info.sha256 == hashlib.sha256(model).hexdigest()
+    with pytest.raises(BundleError, match=reason):
+        Classifier.load(bundle.folder)
+
+
+def test_a_model_that_breaks_down_on_a_photo_says_so(tmp_path: Path) -> None:
+    def overflow(model: onnx.ModelProto) -> None:
+        weights = next(value for value in model.graph.initializer if value.name == "weights")
+        weights.raw_data = np.full(12, 3e38, np.float32).tobytes()
+
+    classifier = Classifier.load(write_bundle(tmp_path / "a", edited(overflow), tiny_info(), "card").folder)
+    with pytest.raises(BundleError, match="not a number"):
+        classifier.classify([photo((255, 255, 255))])

@@ -1,0 +1,65 @@
+"""The public names, and what importing them costs."""
+
+import inspect
+import os
+import subprocess
+import sys
+from importlib.resources import files
+
+import pytest
+
+import ecosorter
+from ecosorter import errors
+from ecosorter.errors import EcoSorterError, PhotoError
+from ecosorter.texts import LANGUAGES, Language, texts
+
+NAMES = """
+BackboneError Bundle BundleError BundleInfo Classifier DataSource DatasetError Decision DownloadError EcoSorterError
+ExportError Limits PhotoCorrupt PhotoEmpty PhotoError PhotoIsFolder PhotoIsHtml PhotoIsText PhotoMislabelled
+PhotoMissing PhotoTooManyBytes PhotoTooManyPixels PhotoTruncated PhotoUnreadable PhotoUnsupported Prediction
+PreprocessSpec RecipeError RunError Thresholds __version__ decide find_photos load_pixels open_photo read_bundle
+to_pixels write_bundle
+"""
+
+
+def test_the_public_names_are_these() -> None:
+    assert sorted(ecosorter.__all__) == NAMES.split()
+    for name in ecosorter.__all__:
+        assert hasattr(ecosorter, name)
+
+
+def test_every_error_is_public() -> None:
+    raised = [c.__name__ for _, c in inspect.getmembers(errors, inspect.isclass) if issubclass(c, EcoSorterError)]
+    assert set(raised) <= set(ecosorter.__all__)
+
+
+def test_importing_loads_no_large_library() -> None:
+    heavy = "torch transformers sklearn lightning onnx onnxruntime fastapi typer rich pillow_heif wandb matplotlib"
+    code = f"import sys, ecosorter; print(*(set({heavy.split()!r}) & set(sys.modules)))"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.strip() == ""
+
+
+def test_errors_py_draws_its_tree() -> None:
+    assert errors.__doc__
+    for name in NAMES.split():
+        if name.endswith("Error") or name.startswith("Photo"):
+            assert f" {name} " in errors.__doc__ or f"{name}\n" in errors.__doc__, name
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_status_has_words(language: Language) -> None:
+    statuses = {error.status for error in PhotoError.__subclasses__()} | {"ok"}
+    words = texts("photos", language)
+    assert set(words) == statuses
+    assert all(words.values())
+
+
+def test_every_text_is_in_every_language() -> None:
+    areas = [entry.name.removesuffix(".toml") for entry in files("ecosorter.texts").iterdir() if ".toml" in entry.name]
+    assert {"classify", "decision", "models", "photos"} <= set(areas)
+    for area in areas:
+        first, *others = [texts(area, language) for language in LANGUAGES]
+        for other in others:
+            assert set(first) == set(other)
