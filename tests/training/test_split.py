@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.model_selection import train_test_split
 
 from ecosorter.errors import DatasetError
 from ecosorter.training.split import folds, split_rows
@@ -95,7 +96,7 @@ def test_rows_of_a_part_are_drawn_from_the_whole_range() -> None:
 
 def test_a_part_without_a_share_is_empty() -> None:
     split = split_rows(TRASHNET, [""] * len(TRASHNET), {"train": 0.8, "validation": 0, "test": 0.2}, 0)
-    assert [len(rows) for rows in split.values()] == [2022, 0, 505]
+    assert [len(rows) for rows in split.values()] == [2021, 0, 506]
 
 
 def test_few_groups_of_very_different_sizes_reach_every_part() -> None:
@@ -141,3 +142,23 @@ def test_folds_test_every_row_once_on_others_groups(k: int) -> None:
 def test_one_fold_is_refused() -> None:
     with pytest.raises(DatasetError, match="2 folds or more, not 1"):
         folds(TRASHNET, [""] * len(TRASHNET), 1, 0)
+
+
+def test_without_groups_the_test_part_is_that_of_scikit_learn() -> None:
+    """Published systems split so: with the same seed the same photos are tested on."""
+    labels = np.repeat(np.arange(4), [50, 120, 33, 90])
+    parts = split_rows(labels, [""] * len(labels), {"train": 0.72, "validation": 0.08, "test": 0.2}, 42)
+    _, test = train_test_split(np.arange(len(labels)), test_size=0.2, stratify=labels, random_state=42)
+    assert parts["test"].tolist() == sorted(test.tolist())
+
+
+def test_a_few_pairs_are_made_whole_without_disturbing_the_rest() -> None:
+    labels = np.repeat(np.arange(4), [50, 120, 33, 90])
+    groups = [""] * len(labels)
+    groups[3] = groups[7] = "pair"
+    groups[100] = groups[110] = "other pair"
+    shares = {"train": 0.8, "test": 0.2}
+    alone, together = (split_rows(labels, given, shares, 42)["test"] for given in ([""] * len(labels), groups))
+    assert len(np.setxor1d(alone, together)) <= 2
+    assert (3 in together) == (7 in together)
+    assert (100 in together) == (110 in together)

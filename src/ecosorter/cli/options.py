@@ -1,6 +1,6 @@
 """Options that several commands share: each is declared here once."""
 
-import locale
+import os
 from typing import Annotated, Literal
 
 import typer
@@ -25,5 +25,6 @@ def language(chosen: Language | None) -> Language:
     """Return the language to speak: the one chosen, else the system's, else English."""
     if chosen:
         return chosen
-    system = (locale.getlocale()[0] or "")[:2]
+    variables = (os.environ.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    system = next(filter(None, variables), "")[:2]
     return "id" if system in ("id", "in") else "en"

@@ -1,8 +1,6 @@
 """`ecosorter train`: from folders of photos to a measured model."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -10,23 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
-from rich.text import Text
 
+from ecosorter.cli.bars import Bars
 from ecosorter.cli.options import ClassesOption, LangOption, language
 from ecosorter.texts import Language, texts
 
 if TYPE_CHECKING:
-    from ecosorter.training.progress import Advance
     from ecosorter.training.results import RunResult, Scores
 
 
@@ -83,7 +71,7 @@ def train(
         language=words,
     )
     cache = Cache(max_bytes=int(cache_gb * 1e9))
-    with _Bars() as bars:
+    with Bars() as bars:
         result = run(request, chosen, cache, open_tracker(track.value, folder, project), bars)
     _print(result, folder, words)
 
@@ -96,46 +84,6 @@ def _pairs(settings: list[str]) -> dict[str, str]:
             raise typer.BadParameter(f"{setting!r} is not KEY=VALUE", param_hint="--set")
         pairs[key.strip()] = value.strip()
     return pairs
-
-
-class _Rate(ProgressColumn):
-    """Things per second."""
-
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if not speed else f"{speed:,.0f}/s")
-
-
-class _Bars:
-    """Draws a bar for each stage; quiet but for notes where the output is no terminal."""
-
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
-        self._bars = Progress(
-            TextColumn("{task.description:<18}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            _Rate(),
-            TimeRemainingColumn(),
-            console=self._console,
-            disable=not self._console.is_terminal,
-        )
-
-    def __enter__(self) -> "_Bars":
-        self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bars.stop()
-
-    @contextmanager
-    def stage(self, name: str, total: int) -> Iterator["Advance"]:
-        task = self._bars.add_task(name, total=total)
-        yield lambda number: self._bars.advance(task, number)
-        self._bars.update(task, total=self._bars.tasks[task].completed)  # early stopping ends before the total
-
-    def note(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print(result: "RunResult", folder: Path, words: Language) -> None:

@@ -11,10 +11,10 @@ cropped, brighter, mirrored, or the next shot of a series) are found by their th
    to 4 pixels. From `FINE` on it is a near-duplicate. (Local normalisation as in Jarrett et al., "What is the best
    multi-stage architecture for object recognition?", ICCV 2009; all shifts at once by the correlation theorem.)
 
-Both steps must hold twice: for the photos, and for what is left of them when the background of their source (the
-pixel-wise median of its photos) is taken away. Else a camera fixed above a belt or a table would make all its photos
-one. For photos taken by hand the median is a faint blob, and this changes nearly nothing; without the first look, it
-would make white places alike.
+Both steps must hold twice: for the photos, and for what is left of them when the background of either source (the
+pixel-wise median of its photos) is taken away from both. Else a camera fixed above a belt or a table would make all
+its photos one. For photos taken by hand the median is a faint blob, and this changes nearly nothing; without the first
+look, it would make white places alike.
 
 How the two numbers were chosen, on the 7,748 photos of 21 sources in shared/photos, by looking at pairs side by side:
 
@@ -27,12 +27,12 @@ How the two numbers were chosen, on the 7,748 photos of 21 sources in shared/pho
   by 2 % on every side or turned by 2 degrees, most are found; beyond that, few.
 - Of 85 pairs that show the same scene to the eye, and 236 that only look alike (the hardest: high in step 1), 0.5 in
   step 2 keeps 66 and 2. Below 0.45, bottle tops come in.
-- 80 objects put into the middle of one real photo of a floor, each on 5 % of it: without the second look 3,088 of
-  3,160 pairs are near-duplicates, with it none. It costs 4 of the real pairs, all below 0.56.
+- 80 objects put into the middle of one real photo of a floor, each on 3 % of it: without the second look 3,158 of
+  3,160 pairs are near-duplicates, with it none (none is above 0.34 there; with objects on 20 %, one is at 0.42).
 
-In all 21 sources this finds NUMBERS near-duplicate pairs, MIRRORED of them mirrored, beside 3 pairs of exact copies under two
-labels. Two of them show different things (milk cartons of one brand, receipts on one scanner). No group has more than
-2 photos: nothing chains. What it does not find is the same object from another side: of the bursts in siscer and
+In all 21 sources this finds 64 near-duplicate pairs, 4 of them mirrored, beside 3 pairs of exact copies under two
+labels. Two of the 64 show different things (milk cartons of one brand, receipts on one scanner). No group has more
+than 2 photos: nothing chains. What it does not find is the same object from another side: of the bursts in siscer and
 kitchen-bangladesh, where the phone moved between shots, no pair is above 0.4 in step 2. Such photos must be grouped by
 whoever knows them: with a sub-folder for each object, or the manifest's `group`.
 """
@@ -54,13 +54,16 @@ COARSE = 0.7
 FINE = 0.5
 """Correlation of the fine structure, -1..1, from which two photos are near-duplicates."""
 
+FINE_WITHOUT = 0.4
+"""The same for what is left of them without the background of their source."""
+
 _COARSE_SIDE = 16
 _SHIFT = 4  # pixels of 64 in every direction
 _SIGMA = 2.0  # pixels of 64: what is finer than about 6 % of the photo is structure
 _NOISE = 1.0  # grey levels: flatter places are blown up no further, or they would be compared by their JPEG noise
 _FLAT = 0.3  # grey levels: a photo with less mean difference between neighbours shows nothing to compare
 _BLOCK = 2048  # photos compared with as many others at once: 16 MB of cosines
-_PAIRS = 1024  # candidates examined at once: 100 MB of spectra
+_PAIRS = 512  # candidates examined at once: 100 MB of spectra
 
 _ENOUGH_FOR_BACKGROUND = 30  # photos: of fewer, the median may be one burst of one object
 _MEDIAN_OF = 200  # photos at most
@@ -101,8 +104,8 @@ def near_duplicates(
     """Return the pairs of photos that are nearly the same, as the module's docstring defines it.
 
     Of photos with the same bytes only the first is compared. Time grows with the square of the number of photos:
-    half a second for 2,500, a minute for 50,000, on two cores. Memory is bounded by blocks: 600 MB for 50,000 photos
-    beside their facts.
+    half a second for 2,500, a minute and a half for 50,000, on two cores. Memory is bounded by blocks: less than 1 GB
+    for 50,000 photos.
 
     Args:
         rows: the photos; only their sources matter here.
@@ -178,39 +181,38 @@ class _Looks:
     def __init__(self, thumbnails: NDArray[np.uint8], sources: NDArray[np.int64]) -> None:
         self._thumbnails, self._sources = thumbnails, sources
         self._backgrounds = np.stack([_background(thumbnails[sources == i]) for i in range(sources.max() + 1)])
-        # By whether they are mirrored: with the background, and without it.
-        self._coarse: dict[bool, tuple[Vectors, Vectors]] = {}
-        for mirrored, step in ((False, 1), (True, -1)):
-            differences = _differences(thumbnails[:, :, ::step])
-            without = differences - _differences(self._backgrounds[:, :, ::step])[sources]
-            self._coarse[mirrored] = (_unit(differences), _unit(without))
+        ways = ((False, 1), (True, -1))  # as they are, and mirrored
+        self._differences = {way: _differences(thumbnails[:, :, ::step]) for way, step in ways}
+        self._behind = {way: _differences(self._backgrounds[:, :, ::step]) for way, step in ways}
+        self._units = {way: _unit(differences) for way, differences in self._differences.items()}
 
     def candidates(self, start: int, mirrored: bool) -> Iterator[tuple[Rows, Rows]]:
         """Yield pairs (earlier, later) whose later photo is in the block from `start` on, at most `_PAIRS` at once."""
-        (plain, without), (others, others_without) = self._coarse[False], self._coarse[mirrored]
-        block = others[start : start + _BLOCK]
+        block = self._units[mirrored][start : start + _BLOCK]
         for before in range(0, start + 1, _BLOCK):
-            a, b = np.nonzero(plain[before : before + _BLOCK] @ block.T >= COARSE)
+            a, b = np.nonzero(self._units[False][before : before + _BLOCK] @ block.T >= COARSE)
             a, b = a + before, b + start
             a, b = a[a < b], b[a < b]
             for some in range(0, len(a), _PAIRS):
-                i, j = a[some : some + _PAIRS], b[some : some + _PAIRS]
-                alike = np.einsum("pv,pv->p", without[i], others_without[j]) >= COARSE
-                if alike.any():
-                    yield i[alike], j[alike]
+                yield self._alike_without(a[some : some + _PAIRS], b[some : some + _PAIRS], mirrored)
+
+    def _alike_without(self, a: Rows, b: Rows, mirrored: bool) -> tuple[Rows, Rows]:
+        for whose in (0, 1):  # the background of the one's source, then of the other's
+            source = self._sources[(a, b)[whose]]
+            left = _unit(self._differences[False][a] - self._behind[False][source])
+            right = _unit(self._differences[mirrored][b] - self._behind[mirrored][source])
+            alike = np.einsum("pv,pv->p", left, right) >= COARSE
+            a, b = a[alike], b[alike]
+        return a, b
 
     def examine(self, a: Rows, b: Rows, mirrored: bool) -> Iterator[tuple[int, int, float]]:
         """Yield (i, j, similarity) of those candidates that are near-duplicates."""
-        photos, where = np.unique(np.concatenate([a, b]), return_inverse=True)
-        first, second = where[: len(a)], where[len(a) :]
-        grey = self._thumbnails[photos].astype(np.float32)
-        similarity = _agreement(grey, first, second, mirrored)
-        similarity = np.minimum(
-            similarity, _agreement(grey - self._backgrounds[self._sources[photos]], first, second, mirrored)
-        )
-        for i, j, value in zip(a, b, similarity, strict=True):
-            if value >= FINE:
-                yield int(i), int(j), min(float(value), 1.0)
+        left, right = (self._thumbnails[rows].astype(np.float32) for rows in (a, b))
+        similarity = _agreement(left, right, mirrored)
+        for k in np.flatnonzero(similarity >= FINE):
+            behind = self._backgrounds[[self._sources[a[k]], self._sources[b[k]]]]
+            if _agreement(left[k] - behind, right[k] - behind, mirrored).min() >= FINE_WITHOUT:
+                yield int(a[k]), int(b[k]), min(float(similarity[k]), 1.0)
 
 
 def _background(thumbnails: NDArray[np.uint8]) -> Vectors:
@@ -218,7 +220,8 @@ def _background(thumbnails: NDArray[np.uint8]) -> Vectors:
     if len(thumbnails) < _ENOUGH_FOR_BACKGROUND:
         return np.zeros((SIDE, SIDE), np.float32)
     step = -(-len(thumbnails) // _MEDIAN_OF)
-    return np.median(thumbnails[::step], axis=0).astype(np.float32)
+    median: Vectors = np.median(thumbnails[::step], axis=0).astype(np.float32)
+    return median
 
 
 def _differences(grey: NDArray[np.uint8] | Vectors) -> Vectors:
@@ -235,13 +238,17 @@ def _unit(vectors: Vectors) -> Vectors:
     return np.where(flat, 0, vectors / np.where(flat, 1, length)).astype(np.float32)
 
 
-def _agreement(grey: Vectors, first: Rows, second: Rows, mirrored: bool) -> NDArray[np.float64]:
-    """Return ``[pairs]``: the correlation of the fine structure at the best shift, -1..1."""
-    structure = _structure(grey)
-    left = np.fft.rfft2(structure)
-    right = np.fft.rfft2(structure[:, :, ::-1]) if mirrored else left
+def _agreement(left: Vectors, right: Vectors, mirrored: bool) -> NDArray[np.float64]:
+    """Return ``[pairs]``: the correlation of the fine structure at the best shift, -1..1.
+
+    Args:
+        left: ``[pairs, 64, 64]`` grey.
+        right: what each is compared with.
+        mirrored: whether `right` is seen in a mirror.
+    """
+    spectra = np.fft.rfft2(_structure(left)), np.fft.rfft2(_structure(right)[:, :, :: -1 if mirrored else 1])
     # All shifts at once, round the edges, which costs a shifted copy a little; the wanted ones are at the corners.
-    correlation = np.fft.irfft2(left[first] * np.conj(right[second]), s=(SIDE, SIDE))
+    correlation = np.fft.irfft2(spectra[0] * np.conj(spectra[1]), s=(SIDE, SIDE))
     near = np.r_[: _SHIFT + 1, SIDE - _SHIFT : SIDE]
     best: NDArray[np.float64] = correlation[:, near[:, None], near[None, :]].max((1, 2))
     return best

@@ -65,19 +65,26 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
+class Calibration:
+    """What is fitted on validation rows: the softmax's temperature, and the thresholds for "not sure"."""
+
+    temperature: float
+    thresholds: Thresholds
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """A trained and calibrated head, what it scored, and its logits float32 [n, classes] on the test rows."""
 
     head: Head
-    temperature: float
-    thresholds: Thresholds
+    calibration: Calibration
     record: FitRecord
     test_logits: NDArray[np.float32]
 
     @property
     def test_probabilities(self) -> NDArray[np.float64]:
         """Calibrated probabilities [n, classes] of the test rows."""
-        return softmax(self.test_logits, self.temperature)
+        return softmax(self.test_logits, self.calibration.temperature)
 
 
 def split_table(table: Table, rows: Index, recipe: Recipe) -> dict[Part, Index]:
@@ -98,6 +105,12 @@ def split_fold(table: Table, train: Index, test: Index, recipe: Recipe) -> dict[
     shares = {"train": 1 - recipe.split.validation / rest, "validation": recipe.split.validation / rest}
     found = split_rows(table.labels[train], table.groups[train], shares, recipe.seed, classes=table.classes)
     return _named({**{part: train[index] for part, index in found.items()}, "test": test})
+
+
+def joined(parts: Mapping[Part, Index]) -> dict[Part, Index]:
+    """Return the parts with the validation rows among the training rows, for the second fit of `fit.refit`."""
+    train = np.concatenate([parts["train"], parts.get("validation", np.empty(0, np.int64))])
+    return {"train": np.sort(train), "test": parts["test"]}
 
 
 def balance_after_split(table: Table, parts: Mapping[Part, Index], recipe: Recipe) -> Prepared:
@@ -122,10 +135,16 @@ def balance_after_split(table: Table, parts: Mapping[Part, Index], recipe: Recip
     return Prepared(name, rows, before, after, notes, parts["test"])
 
 
-def balance_before_split(table: Table, rows: Index, recipe: Recipe) -> Prepared:
+def balance_before_split(table: Table, rows: Index, recipe: Recipe, *, refit: bool) -> Prepared:
     """Balance all rows, then split them, groups or not: the published order, which leaks.
 
     Shares are those of the honest order, so that the two figures differ by the leak alone.
+
+    Args:
+        table: the photos' rows.
+        rows: those that may be used.
+        recipe: shares, neighbours and seed.
+        refit: put the validation rows among the training rows.
     """
     balanced = balance(
         table.features[rows],
@@ -138,6 +157,8 @@ def balance_before_split(table: Table, rows: Index, recipe: Recipe) -> Prepared:
     origin = np.concatenate([rows, np.full(len(balanced.labels) - len(rows), -1)])
     everything = Table(balanced.features, balanced.labels, np.arange(len(origin)), table.classes)
     parts = split_table(everything, np.arange(len(origin)), recipe)
+    if refit:
+        parts = joined(parts)
     test_photos = origin[parts["test"]]
     made = int((test_photos < 0).sum())
     note = (
@@ -154,7 +175,14 @@ def balance_before_split(table: Table, rows: Index, recipe: Recipe) -> Prepared:
     )
 
 
-def run_fit(prepared: Prepared, table: Table, recipe: Recipe, checkpoints: Path, on_epoch: OnEpoch) -> Outcome:
+def run_fit(
+    prepared: Prepared,
+    table: Table,
+    recipe: Recipe,
+    checkpoints: Path,
+    on_epoch: OnEpoch,
+    calibration: Calibration | None = None,
+) -> Outcome:
     """Train, calibrate on the validation rows, and measure once on the test rows.
 
     Args:
@@ -163,6 +191,7 @@ def run_fit(prepared: Prepared, table: Table, recipe: Recipe, checkpoints: Path,
         recipe: head, fit, decide, trainer, seed.
         checkpoints: folder for this fit alone.
         on_epoch: called with each finished epoch.
+        calibration: of an earlier fit, when this one has no validation rows.
     """
     torch.manual_seed(recipe.seed)
     parts, classes = prepared.parts, table.classes
@@ -180,7 +209,7 @@ def run_fit(prepared: Prepared, table: Table, recipe: Recipe, checkpoints: Path,
         checkpoints=checkpoints,
         on_epoch=on_epoch,
     )
-    temperature, thresholds = _calibrated(fitted.head, parts.get("validation"), recipe)
+    calibration = calibration or _calibrated(fitted.head, parts.get("validation"), recipe)
     test = parts["test"]
     test_logits = logits(fitted.head, test)
     real = prepared.test_photos >= 0
@@ -188,8 +217,8 @@ def run_fit(prepared: Prepared, table: Table, recipe: Recipe, checkpoints: Path,
         test_logits,
         test.all_labels,
         classes,
-        temperature=temperature,
-        thresholds=thresholds,
+        temperature=calibration.temperature,
+        thresholds=calibration.thresholds,
         groups=table.groups[prepared.test_photos] if real.all() else None,
         seed=recipe.seed,
     )
@@ -202,7 +231,7 @@ def run_fit(prepared: Prepared, table: Table, recipe: Recipe, checkpoints: Path,
         best_epoch=fitted.best_epoch,
         scores=scores,
     )
-    return Outcome(fitted.head, temperature, thresholds, record, test_logits)
+    return Outcome(fitted.head, calibration, record, test_logits)
 
 
 def score_rows(outcome: Outcome, table: Table, rows: Index, seed: int) -> Scores:
@@ -211,16 +240,16 @@ def score_rows(outcome: Outcome, table: Table, rows: Index, seed: int) -> Scores
         logits(outcome.head, Rows(table.features, table.labels, rows)),
         table.labels[rows],
         table.classes,
-        temperature=outcome.temperature,
-        thresholds=outcome.thresholds,
+        temperature=outcome.calibration.temperature,
+        thresholds=outcome.calibration.thresholds,
         groups=table.groups[rows],
         seed=seed,
     )
 
 
-def _calibrated(head: Head, validation: Rows | None, recipe: Recipe) -> tuple[float, Thresholds]:
+def _calibrated(head: Head, validation: Rows | None, recipe: Recipe) -> Calibration:
     if validation is None:
-        return 1.0, fit_thresholds(np.empty((0, 1)), np.empty(0, np.int64))
+        return Calibration(1.0, fit_thresholds(np.empty((0, 1)), np.empty(0, np.int64)))
     values, labels = logits(head, validation), validation.all_labels
     temperature = fit_temperature(values, labels)
     thresholds = fit_thresholds(
@@ -229,7 +258,7 @@ def _calibrated(head: Head, validation: Rows | None, recipe: Recipe) -> tuple[fl
         target_accuracy=recipe.decide.target_accuracy,
         miss_rate=recipe.decide.miss_rate,
     )
-    return temperature, thresholds
+    return Calibration(temperature, thresholds)
 
 
 def _named(parts: Mapping[str, Index]) -> dict[Part, Index]:

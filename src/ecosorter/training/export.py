@@ -187,11 +187,11 @@ def export_bundle(
     Raises:
         ExportError: when ONNX Runtime and torch disagree; nothing is written then.
     """
-    spec, head = source.spec, outcome.head
+    spec, head, calibration = source.spec, outcome.head, outcome.calibration
     graph = source.backbone.graph(spec.size, cache)
     model = assemble(spec, graph, head, flattened=source.output == "flattened")
-    trained = trained_probabilities(source, head, photos, outcome.temperature, cache, advance)
-    parity = check_parity(model, spec, [path for path, _ in photos], trained, outcome.temperature)
+    trained = trained_probabilities(source, head, photos, calibration.temperature, cache, advance)
+    parity = check_parity(model, spec, [path for path, _ in photos], trained, calibration.temperature)
     recipe = hashlib.sha256(json.dumps(result.recipe, sort_keys=True).encode()).hexdigest()
     info = BundleInfo(
         format=1,
@@ -200,8 +200,8 @@ def export_bundle(
         created=result.created,
         classes=result.classes,
         preprocess=spec,
-        temperature=outcome.temperature,
-        thresholds=outcome.thresholds,
+        temperature=calibration.temperature,
+        thresholds=calibration.thresholds,
         metrics={
             **headline(result),
             "onnx_parity": {"photos": parity.photos, "difference": parity.difference},

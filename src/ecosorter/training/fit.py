@@ -228,7 +228,8 @@ def fit(
     state = _load(finished)
     task.load_state_dict(state["state_dict"])
     task.on_load_checkpoint(state)
-    return Fitted(head.eval().cpu(), task.epochs, int(state["epoch"]))
+    stopping = recipe.early_stopping
+    return Fitted(head.eval().cpu(), task.epochs, _best(task.epochs, stopping) if stopping else len(task.epochs) - 1)
 
 
 def _run(task: HeadTask, recipe: Fit, trainer: Trainer, last: Path, on_epoch: OnEpoch) -> None:
@@ -237,7 +238,7 @@ def _run(task: HeadTask, recipe: Fit, trainer: Trainer, last: Path, on_epoch: On
     if last.is_file() and stopping:
         # Lightning forgets across a resume that early stopping had already said stop.
         task.on_load_checkpoint(_load(last))
-        if _should_stop(task.epochs, stopping):
+        if len(task.epochs) - 1 - _best(task.epochs, stopping) >= stopping.patience:
             return
     mode = "min" if stopping and stopping.monitor.endswith("loss") else "max"
     keeper = ModelCheckpoint(
@@ -273,18 +274,17 @@ def _run(task: HeadTask, recipe: Fit, trainer: Trainer, last: Path, on_epoch: On
         runner.fit(task, ckpt_path=last if last.is_file() else None, weights_only=True)
 
 
-def _should_stop(epochs: list[Epoch], stopping: EarlyStoppingRule) -> bool:
-    """Whether early stopping had said stop after these epochs."""
+def _best(epochs: list[Epoch], stopping: EarlyStoppingRule) -> int:
+    """Return the first epoch that no other is better than, by what early stopping watches."""
     sign = -1 if stopping.monitor.endswith("loss") else 1
-    seen = [sign * getattr(epoch, stopping.monitor) for epoch in epochs]
-    return len(seen) - 1 - int(np.argmax(seen)) >= stopping.patience
+    return int(np.argmax([sign * getattr(epoch, stopping.monitor) for epoch in epochs]))
 
 
 def _combined(kept: Path, last: Path, folder: Path) -> Path:
     """Write one file with the weights of the epoch that is kept and the figures of all epochs."""
     weights, everything = _load(kept), _load(last)
     path = folder / "finished.part"
-    torch.save({key: weights[key] for key in ("state_dict", "epoch")} | {"epochs": everything["epochs"]}, path)
+    torch.save({"state_dict": weights["state_dict"], "epochs": everything["epochs"]}, path)
     return path
 
 

@@ -7,6 +7,7 @@ folders -> manifest -> facts and groups -> features -> split by group -> balance
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from ecosorter.training.backbones import find_backbone
 from ecosorter.training.cache import Cache
 from ecosorter.training.dataset import read_dataset
 from ecosorter.training.experiment import (
+    Calibration,
     Index,
     Outcome,
     Prepared,
     balance_after_split,
     balance_before_split,
+    joined,
     run_fit,
     score_rows,
     split_fold,
@@ -109,9 +112,13 @@ def train(
         tracker.fail(f"{type(error).__name__}: {error}")
         raise
     Journal(folder.path).result(result)
+    folder.finish(result)  # before the tracker, which may upload for long and be interrupted
     tracker.finish(result, folder.bundle, folder.report)
-    folder.finish(result)
     return result
+
+
+Order = Callable[[bool], Prepared]
+"""Makes the rows of one order of balancing and splitting; told whether validation rows join the training rows."""
 
 
 class _Run:
@@ -138,14 +145,15 @@ class _Run:
         photos, recipe, table = self._photos, self._recipe, self._table
         seen, held_out = photos.hold_out(request.hold_out)
         parts = split_table(table, seen, recipe)
-        orders = [balance_after_split(table, parts, recipe)]
-        if recipe.balance.method == "smote" and (recipe.balance.compare or recipe.balance.when == "before-split"):
-            orders.append(balance_before_split(table, seen, recipe))
-        if recipe.balance.when == "before-split":
+        balance = recipe.balance
+        orders: list[Order] = [lambda refit: balance_after_split(table, joined(parts) if refit else parts, recipe)]
+        if balance.method == "smote" and (balance.compare or balance.when == "before-split"):
+            orders.append(lambda refit: balance_before_split(table, seen, recipe, refit=refit))
+        if balance.when == "before-split":
             orders.reverse()
-        prepared, *others = orders
-        main = self._fit(prepared, prepared.name)
-        compared = self._fit(others[0], others[0].name) if others and recipe.balance.compare else None
+        calibration = self._fit(orders[0](False), "calibration").calibration if recipe.fit.refit else None
+        prepared = [order(recipe.fit.refit) for order in (orders if balance.compare else orders[:1])]
+        main, *compared = [self._fit(rows, rows.name, calibration) for rows in prepared]
         result = RunResult(
             id=self._folder.id,
             created=created,
@@ -154,11 +162,11 @@ class _Run:
             sources=photos.sources,
             split={part: len(index) for part, index in parts.items()},
             fit=main.record,
-            compared=compared.record if compared else None,
+            compared=compared[0].record if compared else None,
             held_out={name: score_rows(main, table, rows, recipe.seed) for name, rows in held_out.items()},
             folds=self._folds(seen, request.folds),
-            answers=self._answers(main, prepared.test_photos),
-            notes=[*notes, *dict.fromkeys(note for order in orders for note in order.notes)],
+            answers=self._answers(main, prepared[0].test_photos),
+            notes=[*notes, *dict.fromkeys(note for rows in prepared for note in rows.notes)],
             made_with=made_with(),
         )
         compare_on = parts.get("validation", parts["train"][:64])
@@ -167,10 +175,11 @@ class _Run:
             export_bundle(self._folder.bundle, result, main, self._source, files, self._cache, advance)
         return result
 
-    def _fit(self, prepared: Prepared, name: str) -> Outcome:
+    def _fit(self, prepared: Prepared, name: str, calibration: Calibration | None = None) -> Outcome:
         with self._progress.stage(f"fit {name}", self._recipe.fit.epochs) as advance:
             checkpoints = self._folder.checkpoints / name
-            return run_fit(prepared, self._table, self._recipe, checkpoints, self._teller(name, advance))
+            tell = self._teller(name, advance)
+            return run_fit(prepared, self._table, self._recipe, checkpoints, tell, calibration)
 
     def _teller(self, name: str, advance: Advance) -> OnEpoch:
         """Return a function that tells journal, tracker and progress of an epoch."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
 
 from ecosorter.errors import DatasetError
 
@@ -22,18 +23,17 @@ def split_rows(
 ) -> dict[str, Rows]:
     """Give every row to one part, whole groups at a time, with every class in its share everywhere.
 
-    A greedy that takes the largest groups first, as they are hardest to place, and equal ones in an order drawn
-    from the seed. A group goes where it lessens most how far the parts are from their wanted sizes:
-    the sum over parts and classes of ``(rows - wanted)² / wanted``, with all rows together as one class more.
-    One rule stands above it: as soon as a class has just enough groups left for the parts that lack it, those
-    parts get them. Without groups every class is within a row or two of its share. One pass over the groups.
+    Where groups are few and small, this is scikit-learn's stratified split with the same seed, which published systems
+    use, so that figures can be compared photo by photo; groups that it cuts are then made whole on the side of their
+    first row. Where that would move more than 2 % of the rows, as with bursts of few objects, the parts are built from
+    whole groups by a greedy (`_greedy`).
 
     Args:
         labels: ``[n]`` class indices.
         groups: ``[n]`` group of each row; ``""`` is a row that is a group of its own.
         parts: share of each part by name, for example ``{"train": 0.8, "test": 0.2}``. Shares are taken relative
             to their sum; a part with share 0 stays empty.
-        seed: draws the order of equally large groups.
+        seed: draws the rows.
         classes: names of the classes, for error messages.
 
     Returns:
@@ -43,15 +43,68 @@ def split_rows(
         DatasetError: a class has fewer groups than there are parts, so it cannot be in each of them.
     """
     counts = _counts_by_group(labels, groups)
-    names = [name for name, share in parts.items() if share > 0]
-    missing = {label: set(range(len(names))) for label in np.unique(labels).tolist()}
-    groups_left = Counter(label for _, inside in counts for label in inside)
-    _check_enough_groups(groups_left, names, classes)
+    shares = {name: share / sum(parts.values()) for name, share in parts.items() if share > 0}
+    groups_of = Counter(label for _, inside in counts for label in inside)
+    _check_enough_groups(groups_of, list(shares), classes)
+    part_of = _mended(labels, [rows for rows, _ in counts], list(shares.values()), seed)
+    if part_of is None:
+        part_of = _greedy(labels, counts, groups_of, shares, seed, classes)
+    split = {name: np.flatnonzero(part_of == part) for part, name in enumerate(shares)}
+    return {name: split.get(name, np.empty(0, dtype=np.int64)) for name in parts}
 
+
+_MOVED_AT_MOST = 0.02  # share of the rows that mending may move
+
+
+def _mended(labels: Rows, groups: Sequence[Sequence[int]], shares: Sequence[float], seed: int) -> Rows | None:
+    """Split by scikit-learn, then make groups whole; None where it cannot or that moves too many rows.
+
+    Returns:
+        ``[n]`` part of each row.
+    """
+    part_of = np.zeros(len(labels), dtype=np.int64)
+    rest = np.arange(len(labels))
+    # From the last part to the second: the test part comes out as with a single split into train and test.
+    for part in range(len(shares) - 1, 0, -1):
+        share = shares[part] / sum(shares[: part + 1])
+        try:
+            rest, taken = train_test_split(rest, test_size=share, stratify=labels[rest], random_state=seed)
+        except ValueError:  # a class with too few rows for it
+            return None
+        part_of[taken] = part
+    drawn = part_of.copy()
+    for rows in groups:
+        part_of[rows] = drawn[rows[0]]
+    everywhere = all(len(np.unique(part_of[labels == label])) == len(shares) for label in np.unique(labels))
+    return part_of if everywhere and (part_of != drawn).mean() <= _MOVED_AT_MOST else None
+
+
+def _greedy(
+    labels: Rows,
+    counts: Sequence[tuple[list[int], Counter[int]]],
+    groups_of: Counter[int],
+    shares: Mapping[str, float],
+    seed: int,
+    classes: Sequence[str] | None,
+) -> Rows:
+    """Place whole groups, the largest first, as they are hardest to place, and equal ones in a drawn order.
+
+    A group goes where it lessens most how far the parts are from their wanted sizes: the sum over parts and classes of
+    ``(rows - wanted)² / wanted``, with all rows together as one class more. One rule stands above it: as soon as a
+    class has just enough groups left for the parts that lack it, those parts get them. One pass over the groups.
+
+    Returns:
+        ``[n]`` part of each row.
+
+    Raises:
+        DatasetError: near-duplicates tie classes so together that a part would lack one.
+    """
+    names = list(shares)
+    groups_left = Counter(groups_of)
+    missing = {label: set(range(len(names))) for label in np.unique(labels).tolist()}
     total = Counter(labels.tolist())
     total[_ALL] = len(labels)
-    sum_of_shares = sum(parts[name] for name in names)
-    wanted = [{label: n * parts[name] / sum_of_shares for label, n in total.items()} for name in names]
+    wanted = [{label: n * shares[name] for label, n in total.items()} for name in names]
     placed: list[Counter[int]] = [Counter() for _ in names]
 
     def cost(part: int, inside: Counter[int]) -> float:
@@ -79,8 +132,7 @@ def split_rows(
                 f"{_class(label, classes)} shares so many near-duplicates with other classes that part "
                 f"'{names[min(lacking)]}' would have none of it: correct their labels (`ecosorter photos check`)."
             )
-    split = {name: np.flatnonzero(part_of == part) for part, name in enumerate(names)}
-    return {name: split.get(name, np.empty(0, dtype=np.int64)) for name in parts}
+    return part_of
 
 
 def folds(
