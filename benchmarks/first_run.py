@@ -23,7 +23,7 @@ HELP = """\
 {looked}. `make run` trains on photos in class folders, such as photos/trashnet/glass/1.jpg. Either
 - set ECOSORTER_PHOTOS to a folder of class folders (ECOSORTER_PHOTOS=~/waste make run), or
 - put class folders, or a folder of them for each source, into ./photos, or
-- fetch TrashNet, 2,527 photos: .venv/bin/ecosorter photos fetch trashnet photos/trashnet"""
+- fetch TrashNet, 2,527 photos: .venv/bin/ecosorter photos fetch trashnet photos"""
 
 
 def photo_folder(environ: Mapping[str, str]) -> Path | None:

@@ -68,7 +68,7 @@ def main(manifest: Path, folder: Path) -> None:
     for images, targets in loader(train, shuffle=True):
         loss = nn.functional.cross_entropy(network(backbone(images).last_hidden_state), targets)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     with torch.no_grad():
         for images, targets in loader(validation, shuffle=False):

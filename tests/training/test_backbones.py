@@ -56,7 +56,7 @@ def test_an_onnx_file_loses_its_classifier_and_shows_its_map(output: str, tmp_pa
 def test_a_converted_graph_is_kept(tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     backbone = find_backbone(str(networks.resnet_folder(tmp_path / "net")))
     first = backbone.graph(32, cache)
-    monkeypatch.setattr(type(backbone), "network", lambda self: pytest.fail("converted twice"))
+    monkeypatch.setattr(type(backbone), "network", lambda _: pytest.fail("converted twice"))
     assert backbone.graph(32, cache) == first
 
 
@@ -80,7 +80,7 @@ def test_preprocessing_is_the_networks_own_or_said_to_be_assumed(tmp_path: Path)
 
 def test_an_onnx_file_without_a_rule_is_not_guessed_at(tmp_path: Path) -> None:
     path = networks.onnx_file(tmp_path / "model.onnx", processor=False)
-    with pytest.raises(BackboneError, match="features.preprocess"):
+    with pytest.raises(BackboneError, match=r"features\.preprocess"):
         find_backbone(str(path)).preprocess()
 
 
@@ -101,8 +101,7 @@ def test_a_network_in_the_hub_cache_is_found_offline(tmp_path: Path, monkeypatch
     networks.resnet_folder(repository / "snapshots/0123")
     (repository / "refs").mkdir()
     (repository / "refs/main").write_text("0123")
-    monkeypatch.setattr("ecosorter.training.backbones.snapshot_download.__kwdefaults__", None, raising=False)
-    monkeypatch.setattr("huggingface_hub._snapshot_download.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     assert find_backbone("resnet18").preprocess()[0].size == 32
 
 

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -27,7 +29,7 @@ def run(model: onnx.ModelProto, **inputs: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def layers(*widths: int) -> list[Layer]:
-    pairs = list(zip(widths, widths[1:], strict=False))
+    pairs = list(itertools.pairwise(widths))
     return [
         Layer(
             RANDOM.normal(size=(b, a)).astype(np.float32),
@@ -107,7 +109,9 @@ def test_joining_keeps_weights_of_the_same_name_apart_and_the_order_of_outputs()
 def _network(inputs: list[onnx.ValueInfoProto], output: str) -> onnx.ModelProto:
     node = helper.make_node("Flatten", [inputs[0].name], [output])
     outputs = [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", "d"])]
-    return helper.make_model(helper.make_graph([node], "net", inputs, outputs), opset_imports=[helper.make_opsetid("", 18)])
+    return helper.make_model(
+        helper.make_graph([node], "net", inputs, outputs), opset_imports=[helper.make_opsetid("", 18)]
+    )
 
 
 def test_a_network_without_features_is_refused() -> None:

@@ -1,8 +1,14 @@
+import json
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
+from transformers.models.mobilenet_v2.image_processing_pil_mobilenet_v2 import MobileNetV2ImageProcessorPil
 
 from ecosorter.errors import BackboneError
+from ecosorter.preprocess import load_pixels
 from ecosorter.training.processor import read_processor
 
 HALF = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}
@@ -12,7 +18,12 @@ HALF = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}
     ("config", "expected"),
     [
         pytest.param(
-            {"size": {"shortest_edge": 256}, "do_center_crop": True, "crop_size": {"height": 224, "width": 224}, **HALF},
+            {
+                "size": {"shortest_edge": 256},
+                "do_center_crop": True,
+                "crop_size": {"height": 224, "width": 224},
+                **HALF,
+            },
             {"size": 224, "resize": "crop", "shorter_side": 256},
             id="mobilenet",
         ),
@@ -26,9 +37,7 @@ HALF = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}
             {"size": 384, "resize": "stretch", "shorter_side": None},
             id="ConvNeXT's processor stretches from 384 on",
         ),
-        pytest.param(
-            {"size": {"height": 224, "width": 224}, **HALF}, {"size": 224, "resize": "stretch"}, id="vit"
-        ),
+        pytest.param({"size": {"height": 224, "width": 224}, **HALF}, {"size": 224, "resize": "stretch"}, id="vit"),
         pytest.param({"size": 224, **HALF}, {"size": 224, "resize": "stretch"}, id="old vit"),
         pytest.param(
             {"size": 224, "do_rescale": False, "image_mean": [127.5] * 3, "image_std": [127.5] * 3},
@@ -60,16 +69,8 @@ def test_refuses_what_it_does_not_understand(config: dict[str, Any], said: str) 
         read_processor(config)
 
 
-def test_agrees_with_transformers_on_a_real_photo(shared) -> None:
+def test_agrees_with_transformers_on_a_real_photo(shared: Path) -> None:
     """The rule as read here gives the pixels that the network's own processor gives."""
-    import json
-
-    import numpy as np
-    from PIL import Image
-    from transformers.models.mobilenet_v2.image_processing_pil_mobilenet_v2 import MobileNetV2ImageProcessorPil
-
-    from ecosorter.preprocess import load_pixels
-
     folder = shared / "backbones/mobilenet_v2_1.0_224"
     photo = sorted((shared / "photos/siscer/kertas").glob("*.jpg"))[0]
     spec = read_processor(json.loads((folder / "preprocessor_config.json").read_text()))

@@ -47,7 +47,10 @@ def check(
     if html:
         from ecosorter.training.audit_page import write_audit_page  # noqa: PLC0415
 
-        write_audit_page(html, found, language=words)
+        try:
+            write_audit_page(html, found, language=words)
+        except OSError as error:
+            raise typer.BadParameter(f"{html} cannot be written ({error.strerror})", param_hint="--html") from error
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
     else:

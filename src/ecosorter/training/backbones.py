@@ -6,8 +6,6 @@ computed by that graph and the shipped model contains it, so training and servin
 
 import hashlib
 import json
-import logging
-import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +24,7 @@ from ecosorter.preprocess import PreprocessSpec
 from ecosorter.training.cache import Cache
 from ecosorter.training.graphs import OPSET, backbone_graph, input_side
 from ecosorter.training.processor import IMAGENET, read_processor
+from ecosorter.training.quiet import quietly
 
 SHORT_NAMES = {
     "resnet18": "microsoft/resnet-18",
@@ -199,8 +198,7 @@ class _Network(nn.Module):
 def _converted(network: nn.Module, side: int) -> onnx.ModelProto:
     """Convert a torch backbone to ONNX with a free batch size."""
     example = torch.zeros(2, 3, side, side)
-    with warnings.catch_warnings(), TemporaryDirectory() as folder, _quiet("torch.onnx"):
-        warnings.simplefilter("ignore")  # the exporter's own deprecations, nothing that a user can act on
+    with quietly("torch.onnx"), TemporaryDirectory() as folder:
         program = torch.onnx.export(
             network,
             (example,),
@@ -216,20 +214,6 @@ def _converted(network: nn.Module, side: int) -> onnx.ModelProto:
         path = Path(folder) / "backbone.onnx"
         program.save(path)
         return onnx.load(path)
-
-
-class _quiet:  # noqa: N801  # reads as a statement: with _quiet("torch.onnx")
-    """Hold back a logger's warnings for a block."""
-
-    def __init__(self, name: str) -> None:
-        self.logger = logging.getLogger(name)
-
-    def __enter__(self) -> None:
-        self.level = self.logger.level
-        self.logger.setLevel(logging.ERROR)
-
-    def __exit__(self, *_: object) -> None:
-        self.logger.setLevel(self.level)
 
 
 def _onnx_file(path: Path) -> onnx.ModelProto:

@@ -124,7 +124,7 @@ def _get(client: httpx.Client, url: str, part: _Part, max_bytes: int, progress: 
             raise too_long
         with progress.stage("download", start + length) as advance, part.path.open("ab") as file:
             advance(start)
-            for block in response.iter_raw(_AT_ONCE):
+            for block in response.iter_raw():
                 if file.tell() + len(block) > max_bytes:
                     raise too_long
                 file.write(block)

@@ -1,0 +1,39 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from ecosorter.errors import RunError
+from ecosorter.training.runfolder import RunFolder
+from tests.training.example_result import example_result
+
+REQUEST = {"recipe": {"fit": {"epochs": 5}}, "sources": {"a": "123"}}
+
+
+def test_the_same_request_goes_on_under_the_first_date(tmp_path: Path) -> None:
+    first = RunFolder(tmp_path / "run").claim(REQUEST)
+    assert RunFolder(tmp_path / "run").claim(json.loads(json.dumps(REQUEST))) == first
+
+
+def test_another_request_is_refused_with_the_difference(tmp_path: Path) -> None:
+    RunFolder(tmp_path / "run").claim(REQUEST)
+    with pytest.raises(RunError, match=r"recipe\.fit\.epochs is 5 there and 6 now"):
+        RunFolder(tmp_path / "run").claim({**REQUEST, "recipe": {"fit": {"epochs": 6}}})
+
+
+def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("dear")
+    with pytest.raises(RunError, match="not empty"):
+        RunFolder(tmp_path).claim(REQUEST)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_a_finished_run_gives_its_result_back(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.claim(REQUEST)
+    folder.checkpoints.mkdir()
+    assert folder.finished() is None
+    result = example_result([tmp_path / f"{number}.jpg" for number in range(30)], ("a", "b", "c"))
+    folder.finish(result)
+    assert folder.finished() == result
+    assert not folder.checkpoints.exists()
