@@ -20,7 +20,7 @@ STOPPING = EarlyStopping(patience=2)
 def blobs(*, noise: float = 1.0) -> dict[Part, Rows]:
     """Three clouds of points; train, validation and test are rows of one matrix."""
     random = np.random.default_rng(0)
-    labels = np.arange(240) % CLASSES
+    labels = random.permutation(np.arange(240) % CLASSES)
     features = (np.eye(CLASSES, 8)[labels] * 2 + noise * random.normal(size=(240, 8))).astype(np.float32)
     parts: tuple[Part, ...] = ("train", "validation", "test")
     return {part: Rows(features, labels, np.arange(240)[number::3]) for number, part in enumerate(parts)}
@@ -117,6 +117,7 @@ def test_a_finished_fit_is_not_run_again(tmp_path: Path) -> None:
 def _run_slowly(folder: Path) -> None:
     class Slow(list[Epoch]):
         def append(self, epoch: Epoch) -> None:
+            super().append(epoch)
             time.sleep(0.2)
 
     run(folder, Slow(), epochs=30)
@@ -142,7 +143,7 @@ def test_class_weights_change_the_loss(tmp_path: Path) -> None:
     head = make_head(Head(kind="softmax"), 8, CLASSES)
     weighted = fit(
         head,
-        Fit(epochs=1),
+        Fit(epochs=3, learning_rate=0.05),
         Trainer(accelerator="cpu"),
         blobs(),
         class_weights=np.array([0, 0, 3], np.float32),

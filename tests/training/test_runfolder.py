@@ -33,7 +33,7 @@ def test_a_finished_run_gives_its_result_back(tmp_path: Path) -> None:
     folder.claim(REQUEST)
     folder.checkpoints.mkdir()
     assert folder.finished() is None
-    result = example_result([tmp_path / f"{number}.jpg" for number in range(30)], ("a", "b", "c"))
+    result = example_result([(tmp_path / f"{number}.jpg", "abc"[number % 3]) for number in range(30)], ("a", "b", "c"))
     folder.finish(result)
     assert folder.finished() == result
     assert not folder.checkpoints.exists()

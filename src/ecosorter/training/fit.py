@@ -106,12 +106,13 @@ class HeadTask(lightning.LightningModule):
         ]
 
     def on_train_epoch_start(self) -> None:
-        """Seed dropout by epoch, for the same reason."""
-        torch.manual_seed((self._seed << 16) + self.current_epoch)
+        """Begin to add up the epoch's figures."""
         self._seen = torch.zeros(3, device=self.device)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002  # Lightning's signature
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of one batch."""
+        if batch_idx == 0:  # dropout too depends on seed and epoch only; drawing the order has used some numbers by now
+            torch.manual_seed((self._seed << 16) + self.current_epoch)
         loss, correct = self._measured(batch)
         # Added up here: Lightning's own bookkeeping costs more than a step of a head does.
         self._seen += torch.stack(
@@ -249,22 +250,15 @@ def _run(task: HeadTask, recipe: Fit, trainer: Trainer, last: Path, on_epoch: On
         task.on_load_checkpoint(_load(last))
         if len(task.epochs) - 1 - _best(task.epochs, stopping) >= stopping.patience:
             return
-    mode = "min" if stopping and stopping.monitor.endswith("loss") else "max"
-    keeper = ModelCheckpoint(
-        last.parent,
-        filename="best",
-        monitor=stopping.monitor if stopping else None,
-        mode=mode,
-        save_top_k=1 if stopping else 0,
-        save_last=True,
-        enable_version_counter=False,
-        save_on_train_epoch_end=True,
-    )
-    callbacks: list[Callback] = [_Tell(on_epoch), keeper]
+    keep: Any = {"dirpath": last.parent, "save_on_train_epoch_end": True, "enable_version_counter": False}
+    callbacks: list[Callback] = [_Tell(on_epoch)]
     if stopping:
-        callbacks.append(
-            EarlyStopping(stopping.monitor, patience=stopping.patience, mode=mode, check_on_train_epoch_end=True)
-        )
+        watched, mode = stopping.monitor, "min" if stopping.monitor.endswith("loss") else "max"
+        callbacks += [
+            EarlyStopping(watched, patience=stopping.patience, mode=mode, check_on_train_epoch_end=True),
+            ModelCheckpoint(filename="best", monitor=watched, mode=mode, **keep),
+        ]
+    callbacks.append(ModelCheckpoint(filename="last", **keep))
     with quietly("lightning.pytorch"), _one_thread():
         runner = lightning.Trainer(
             accelerator=trainer.accelerator,
