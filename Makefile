@@ -22,7 +22,7 @@ bench: $(READY)  ## Speed beside the published way, on real photos
 	$(BIN)/python -m benchmarks.training
 
 clean:  ## Remove what the commands above made
-	rm -rf .venv runs build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # torch is pinned in the same install: without the pin, packages that need torch bring GPU libraries of several GB.
 $(READY): pyproject.toml constraints.txt

@@ -1,10 +1,12 @@
 """The `ecosorter` command: its sub-commands put together, and errors turned into sentences."""
 
 import sys
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from ecosorter import __version__
 from ecosorter.cli import cache, models, photos
 from ecosorter.cli.classify import classify
 from ecosorter.cli.evaluate import evaluate
@@ -13,11 +15,27 @@ from ecosorter.errors import EcoSorterError
 
 app = typer.Typer(
     name="ecosorter",
-    help="Which bin does it belong in? Classify photos of waste; train and measure your own model.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def ecosorter(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Which bin does it belong in? Classify photos of waste; train and measure your own model."""
+
+
 app.command(no_args_is_help=True)(classify)
 app.command(no_args_is_help=True)(train)
 app.command(no_args_is_help=True)(evaluate)
@@ -37,7 +55,7 @@ def main() -> None:
         if (error.name or "").startswith("ecosorter"):
             raise
         Console(stderr=True, soft_wrap=True).print(
-            f"ecosorter: this needs {error.name}; install it with: pip install 'ecosorter[train]'",
+            f"ecosorter: this needs {error.name}, which comes with EcoSorter's extra [train] (see its README).",
             markup=False,
         )
         sys.exit(2)

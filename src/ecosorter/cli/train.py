@@ -33,7 +33,7 @@ def train(
         str | None,
         typer.Option(help="Short name, Hugging Face id, local folder or ONNX file.", show_default=False),
     ] = None,
-    seed: Annotated[int | None, typer.Option(show_default=False)] = None,
+    seed: Annotated[int | None, typer.Option(help="Decides split, weights and order.", show_default=False)] = None,
     epochs: Annotated[int | None, typer.Option(help="At most so many.", show_default=False)] = None,
     settings: Annotated[
         list[str] | None,
@@ -46,20 +46,19 @@ def train(
     classes: ClassesOption = "seven",
     track: Annotated[Track, typer.Option(help="Also send the run to Weights & Biases.")] = Track.NONE,
     project: Annotated[str, typer.Option(help="Project in Weights & Biases.")] = "ecosorter",
-    cache_gb: Annotated[
-        float, typer.Option(min=0.001, envvar="ECOSORTER_CACHE_GB", help="Cap of the feature cache, in GB.")
-    ] = 5.0,
     lang: LangOption = None,
 ) -> None:
     """Train a model on photos, measure it honestly, and export it."""
-    from ecosorter.training.cache import Cache  # noqa: PLC0415  # torch loads only when training does
-    from ecosorter.training.pipeline import Request  # noqa: PLC0415
-    from ecosorter.training.pipeline import train as run  # noqa: PLC0415
-    from ecosorter.training.recipe import load_recipe  # noqa: PLC0415
-    from ecosorter.training.track import open_tracker  # noqa: PLC0415
+    from ecosorter.training.recipe import load_recipe  # noqa: PLC0415  # kept off the start-up of other commands
 
     flags = {"features.backbone": backbone, "seed": seed, "fit.epochs": epochs, **_pairs(settings or [])}
     chosen = load_recipe(recipe, overrides=flags, environ=os.environ)
+    # torch comes in here, which takes seconds: after the recipe was found to be right
+    from ecosorter.training.cache import Cache  # noqa: PLC0415
+    from ecosorter.training.pipeline import Request  # noqa: PLC0415
+    from ecosorter.training.pipeline import train as run  # noqa: PLC0415
+    from ecosorter.training.track import open_tracker  # noqa: PLC0415
+
     folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{chosen.name}"
     words = language(lang)
     request = Request(
@@ -70,9 +69,8 @@ def train(
         folds=folds,
         language=words,
     )
-    cache = Cache(max_bytes=int(cache_gb * 1e9))
     with Bars() as bars:
-        result = run(request, chosen, cache, open_tracker(track.value, folder, project), bars)
+        result = run(request, chosen, Cache(), open_tracker(track.value, folder, project), bars)
     _print(result, folder, words)
 
 
@@ -90,7 +88,7 @@ def _print(result: "RunResult", folder: Path, words: Language) -> None:
     text = texts("train", words)
     table = Table(title=f"{result.recipe['name']} · {result.recipe['features']['backbone']}")
     for name in ("measured_on", "photos", "accuracy", "interval", "macro_f1", "calibration_error"):
-        table.add_column(text[name], justify="left" if name == "measured_on" else "right")
+        table.add_column(text[name], justify="left" if name == "measured_on" else "right", overflow="fold")
 
     def add(name: str, scores: "Scores") -> None:
         low, high = scores.accuracy_interval

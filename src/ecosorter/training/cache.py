@@ -12,6 +12,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ecosorter.errors import RecipeError
+
 DEFAULT_MAX_BYTES = 5_000_000_000
 """Room for the flattened ResNet50 features of 20,000 photos, or the pooled ones of a million."""
 
@@ -33,6 +35,24 @@ def default_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ecosorter"
 
 
+def default_max_bytes() -> int:
+    """Return the cap in bytes: `ECOSORTER_CACHE_GB` times a billion, else `DEFAULT_MAX_BYTES`.
+
+    Raises:
+        RecipeError: when the variable is no number above 0.
+    """
+    named = os.environ.get("ECOSORTER_CACHE_GB")
+    if not named:
+        return DEFAULT_MAX_BYTES
+    try:
+        cap = int(float(named) * 1e9)
+    except (ValueError, OverflowError):
+        cap = 0
+    if cap <= 0:
+        raise RecipeError(f"ECOSORTER_CACHE_GB must be a number above 0, such as 5, not {named!r}.")
+    return cap
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What the cache holds: number of entries, their bytes, and the cap in bytes."""
@@ -47,12 +67,12 @@ class Cache:
 
     Args:
         folder: where the file lies; made when missing.
-        max_bytes: cap on the sum of the values' lengths, in bytes.
+        max_bytes: cap on the sum of the values' lengths, in bytes; `default_max_bytes()` where not given.
     """
 
-    def __init__(self, folder: Path | None = None, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+    def __init__(self, folder: Path | None = None, max_bytes: int | None = None) -> None:
         self.folder = folder or default_folder()
-        self.max_bytes = max_bytes
+        self.max_bytes = default_max_bytes() if max_bytes is None else max_bytes
         self.folder.mkdir(parents=True, exist_ok=True)
         self.path = self.folder / "cache.sqlite"
         with self._connection() as db:

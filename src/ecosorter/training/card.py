@@ -17,6 +17,7 @@ def model_card(info: BundleInfo, result: RunResult) -> str:
         loader=PackageLoader("ecosorter.training"),
         undefined=StrictUndefined,
         trim_blocks=True,
+        keep_trailing_newline=True,
         autoescape=False,  # noqa: S701  # Markdown, not HTML
     )
     return environment.get_template("card.md.j2").render(info=info, result=result, row=_row)

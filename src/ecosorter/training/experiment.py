@@ -61,7 +61,7 @@ class Prepared:
     @property
     def leaky(self) -> bool:
         """Whether test rows are mixtures of training rows."""
-        return self.name == "before-split"
+        return bool((self.test_photos < 0).any())
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ def balance_before_split(table: Table, rows: Index, recipe: Recipe, *, refit: bo
         parts = joined(parts)
     test_photos = origin[parts["test"]]
     made = int((test_photos < 0).sum())
-    note = (
+    leak = (
         f"SMOTE before the split leaks: {made} of the {len(test_photos)} test rows are synthetic, mixed from rows that "
         "the model may have been trained on. Its figures say nothing about new photos."
     )
@@ -170,7 +170,7 @@ def balance_before_split(table: Table, rows: Index, recipe: Recipe, *, refit: bo
         {part: Rows(balanced.features, balanced.labels, index) for part, index in parts.items()},
         _counts(table.labels[rows], table.classes),
         _counts(balanced.labels, table.classes),
-        [*balanced.notes, note],
+        [*balanced.notes, *([leak] if made else [])],
         test_photos,
     )
 

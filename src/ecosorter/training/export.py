@@ -209,6 +209,7 @@ def export_bundle(
         data=[
             DataSource(name=entry.name, photos=sum(entry.photos.values()), fingerprint=entry.fingerprint)
             for entry in result.sources
+            if entry.name not in result.held_out
         ],
         recipe=result.recipe,
         made_with=result.made_with,

@@ -76,6 +76,15 @@ class PhotoSet:
         if known and not known - set(names):
             raise DatasetError("Every source is held out; leave at least one to train on.")
 
+    def lost_classes(self, held_out: Sequence[str]) -> list[str]:
+        """Return a sentence for each class that only held-out sources show."""
+        left = {row.label for row in self.rows if row.source not in held_out}
+        return [
+            f"Only held-out sources show class '{name}': the model never learns it, and gets all photos of it wrong."
+            for name in self.classes
+            if name not in left
+        ]
+
     def hold_out(self, names: Sequence[str]) -> tuple[Index, dict[str, Index]]:
         """Return the rows to train on, and the rows of each held-out source.
 

@@ -7,6 +7,7 @@ folders -> manifest -> facts and groups -> features -> split by group -> balance
 """
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,9 +105,12 @@ def train(
         return done
 
     run = _Run(folder, recipe, photos, source, cache, tracker, progress)
-    tracker.start(folder.id, recipe.model_dump(mode="json"), recipe.name)
+    # Two runs may be called alike; the date tells them apart and stays when a run goes on.
+    tracker.start(f"{folder.id}-{re.sub(r'[^0-9]', '', created)[:14]}", recipe.model_dump(mode="json"), recipe.name)
     try:
-        result = run.result(request, created, [*photos.notes, *filter(None, [assumed])])
+        result = run.result(
+            request, created, [*photos.notes, *photos.lost_classes(request.hold_out), *filter(None, [assumed])]
+        )
         write_report(folder.report, result, language=request.language)
     except BaseException as error:
         tracker.fail(f"{type(error).__name__}: {error}")

@@ -93,7 +93,7 @@ class Head(_Section):
     """
 
     kind: Literal["perceptron", "softmax"] = "perceptron"
-    hidden: tuple[_Positive, _Positive] = (256, 128)
+    hidden: tuple[_Positive, _Positive] = (512, 256)
     dropout: _Share = 0.5
 
 
