@@ -4,9 +4,11 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ecosorter.errors import RecipeError
 from ecosorter.training.cache import Cache
 
 
@@ -72,3 +74,15 @@ def test_survives_a_kill_in_the_middle_of_writing(tmp_path: Path) -> None:
     found = dict(cache.get_many(keys))
     assert found == {key: key.encode() * 2_000 for key in keys}
     assert cache.usage().entries % 5 == 0  # a batch is there whole or not at all
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "five", "inf"])
+def test_a_nonsensical_cap_is_refused(value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECOSORTER_CACHE_GB", value)
+    with pytest.raises(RecipeError, match="ECOSORTER_CACHE_GB"):
+        Cache(tmp_path)
+
+
+def test_the_cap_is_taken_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECOSORTER_CACHE_GB", "0.25")
+    assert Cache(tmp_path).usage().max_bytes == 250_000_000
