@@ -71,11 +71,11 @@ def test_the_fingerprint_follows_the_weights(tmp_path: Path) -> None:
 
 
 def test_preprocessing_is_the_networks_own_or_said_to_be_assumed(tmp_path: Path) -> None:
-    spec, note = find_backbone(str(networks.resnet_folder(tmp_path / "a"))).preprocess()
-    assert (spec.size, spec.shorter_side, note) == (32, 40, "")
-    spec, note = find_backbone(str(networks.resnet_folder(tmp_path / "b", processor=False))).preprocess()
+    spec, notes = find_backbone(str(networks.resnet_folder(tmp_path / "a"))).preprocess()
+    assert (spec.size, spec.shorter_side, notes) == (32, 40, [])
+    spec, notes = find_backbone(str(networks.resnet_folder(tmp_path / "b", processor=False))).preprocess()
     assert spec == IMAGENET
-    assert "assumed" in note
+    assert [note.key for note in notes] == ["assumed_rule"]
 
 
 def test_an_onnx_file_without_a_rule_is_not_guessed_at(tmp_path: Path) -> None:

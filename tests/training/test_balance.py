@@ -61,7 +61,7 @@ def test_a_synthetic_row_lies_between_a_row_and_a_near_one_of_its_class() -> Non
 def test_small_classes_follow_a_rule_that_is_told(counts: tuple[int, int], notes: list[str]) -> None:
     features, labels = rows(*counts)
     result = balance(features, labels, CLASSES[:2], "smote", seed=3)
-    assert result.notes == notes
+    assert [note.say("en") for note in result.notes] == notes
     assert np.bincount(result.labels, minlength=2).tolist() == [counts[0], counts[0] if counts[1] else 0]
     assert np.isfinite(result.features).all()
 

@@ -58,9 +58,7 @@ def test_balancing_first_makes_synthetic_test_rows_and_says_so() -> None:
     assert prepared.counts_after == {"a": 90, "b": 90, "c": 90}
     synthetic = int((prepared.test_photos < 0).sum())
     assert synthetic > 0
-    assert any(
-        f"{synthetic} of the {len(prepared.test_photos)} test rows are synthetic" in note for note in prepared.notes
-    )
+    assert [note.values for note in prepared.notes] == [{"made": synthetic, "rows": len(prepared.test_photos)}]
     real = prepared.test_photos >= 0
     taken = prepared.parts["test"]
     assert taken.index is not None

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from ecosorter.texts import LANGUAGES, Language, texts
 from ecosorter.training.answers import best_class, by_cell, worst_mistakes
 from ecosorter.training.report import HITS_A_CELL, MISTAKES_A_CELL, write_report
-from ecosorter.training.results import Answer, RunResult
+from ecosorter.training.results import Answer, Note, RunResult
 from tests.training.example_result import example_result, fit_record, scores_of
 
 CLASSES = ["kaca", "kardus", "kertas", "khusus", "logam", "organik", "plastik"]
@@ -110,7 +110,7 @@ def test_every_part_that_was_asked_for_is_there(page_file: Path, result: RunResu
     scores = result.fit.scores
     for expected in [
         result.id,
-        result.notes[0],
+        result.notes[0].say("en"),
         "trashnet",
         "siscer",
         "kitchen-bangladesh",
@@ -240,7 +240,12 @@ def test_a_model_that_never_answers_and_a_class_without_photos(tmp_path: Path) -
 def test_hostile_names_are_only_text(tmp_path: Path) -> None:
     photos = make_photos(tmp_path / "<img src=x onerror=alert(1)>", HOSTILE, 8)
     result = example_result(photos, HOSTILE, epochs=2).model_copy(
-        update={"notes": HOSTILE, "id": HOSTILE[0], "created": HOSTILE[1], "recipe": {"name": HOSTILE[2], "x": HOSTILE}}
+        update={
+            "notes": [Note(key="lost_class", values={"name": name}) for name in HOSTILE],
+            "id": HOSTILE[0],
+            "created": HOSTILE[1],
+            "recipe": {"name": HOSTILE[2], "x": HOSTILE},
+        }
     )
     write_report(tmp_path / "report.html", result)
     parsed = Parsed(tmp_path / "report.html")

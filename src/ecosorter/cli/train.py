@@ -110,6 +110,6 @@ def _print(result: "RunResult", folder: Path, words: Language) -> None:
     console = Console()
     console.print(table)
     for note in result.notes:
-        console.print(f"- {note}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"- {note.say(words)}", markup=False, highlight=False, soft_wrap=True)
     for key in ("bundle", "report.html"):
         console.print(f"{text[key.partition('.')[0]]}: {folder / key}", markup=False, highlight=False, soft_wrap=True)

@@ -25,6 +25,7 @@ from ecosorter.training.cache import Cache
 from ecosorter.training.graphs import OPSET, backbone_graph, input_side
 from ecosorter.training.processor import IMAGENET, read_processor
 from ecosorter.training.quiet import quietly
+from ecosorter.training.results import Note
 
 SHORT_NAMES = {
     "resnet18": "microsoft/resnet-18",
@@ -65,21 +66,20 @@ class Backbone:
         """Whether it is an ONNX file, which has no torch module and stays frozen."""
         return self.files[0].suffix == ".onnx"
 
-    def preprocess(self) -> tuple[PreprocessSpec, str]:
-        """Return the network's own preprocessing, and a sentence to print when it had to be assumed (or "").
+    def preprocess(self) -> tuple[PreprocessSpec, list[Note]]:
+        """Return the network's own preprocessing, and a note when it had to be assumed.
 
         Raises:
             BackboneError: when an ONNX file brings no rule: any guess would be silent nonsense.
         """
         if self.processor:
-            return read_processor(_json(self.processor)), ""
+            return read_processor(_json(self.processor)), []
         if self.is_onnx:
             raise BackboneError(
                 f"{self.name} does not say how it wants its photos. Put a {_PROCESSOR} beside it, "
                 "or give [features.preprocess] in the recipe."
             )
-        note = f"{self.name} has no {_PROCESSOR}; the usual ImageNet rule was assumed (256, centre crop 224)."
-        return IMAGENET, note
+        return IMAGENET, [Note(key="assumed_rule", values={"name": self.name})]
 
     def network(self) -> nn.Module:
         """Load the torch module: `images` float32 [n, 3, s, s] in, (`pooled` [n, d], `map` [n, d, h, w]) out.

@@ -8,6 +8,8 @@ import numpy as np
 from imblearn.over_sampling import SMOTE
 from numpy.typing import NDArray
 
+from ecosorter.training.results import Note
+
 
 @dataclass(frozen=True, slots=True)
 class Balanced:
@@ -17,12 +19,12 @@ class Balanced:
         features: ``[m, d]``, dtype as given. The first `n` rows are the rows given, in their order; synthetic
             rows follow, class by class.
         labels: ``[m]`` class indices.
-        notes: sentences for the reader: what could not be done by the book, and what was done instead.
+        notes: for the reader: what could not be done by the book, and what was done instead.
     """
 
     features: NDArray[np.floating[Any]]
     labels: NDArray[np.int64]
-    notes: list[str]
+    notes: list[Note]
 
 
 def balance(
@@ -63,20 +65,18 @@ def balance(
     out = np.empty((total, features.shape[1]), dtype=features.dtype)
     out[: len(labels)] = features
     random = np.random.RandomState(seed)  # the kind that imbalanced-learn takes
-    notes: list[str] = []
+    notes: list[Note] = []
     end = len(labels)
     for label, n in short:
         rows = features[labels == label]
         start, end = end, end + most - n
         if n == 1:
             out[start:end] = rows
-            notes.append(f"Class '{classes[label]}' has a single training photo: SMOTE repeats it.")
+            notes.append(Note(key="single_photo", values={"name": classes[label]}))
             continue
         if n <= neighbours:
-            notes.append(
-                f"Class '{classes[label]}' has {n} training photos, too few for {neighbours} neighbours: "
-                f"SMOTE uses {n - 1}."
-            )
+            few = {"name": classes[label], "number": n, "asked": neighbours, "used": n - 1}
+            notes.append(Note(key="few_neighbours", values=few))
         out[start:end] = _synthetic(rows, most - n, min(neighbours, n - 1), random)
     added = np.repeat([label for label, _ in short], [most - n for _, n in short])
     return Balanced(out, np.concatenate([labels, added]), notes)

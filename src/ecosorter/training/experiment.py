@@ -15,7 +15,7 @@ from ecosorter.training.evaluate import score
 from ecosorter.training.fit import OnEpoch, Part, Rows, fit, logits
 from ecosorter.training.heads import Head, make_head
 from ecosorter.training.recipe import Recipe
-from ecosorter.training.results import FitRecord, Scores
+from ecosorter.training.results import FitRecord, Note, Scores
 from ecosorter.training.split import split_rows
 
 Index = NDArray[np.int64]
@@ -55,7 +55,7 @@ class Prepared:
     parts: Mapping[Part, Rows]
     counts_before: dict[str, int]
     counts_after: dict[str, int]
-    notes: list[str]
+    notes: list[Note]
     test_photos: Index
 
     @property
@@ -118,7 +118,7 @@ def balance_after_split(table: Table, parts: Mapping[Part, Index], recipe: Recip
     train = parts["train"]
     before = _counts(table.labels[train], table.classes)
     rows: dict[Part, Rows] = {part: Rows(table.features, table.labels, index) for part, index in parts.items()}
-    notes: list[str] = []
+    notes: list[Note] = []
     if recipe.balance.method == "smote":
         balanced = balance(
             table.features[train],
@@ -161,10 +161,7 @@ def balance_before_split(table: Table, rows: Index, recipe: Recipe, *, refit: bo
         parts = joined(parts)
     test_photos = origin[parts["test"]]
     made = int((test_photos < 0).sum())
-    leak = (
-        f"SMOTE before the split leaks: {made} of the {len(test_photos)} test rows are synthetic, mixed from rows that "
-        "the model may have been trained on. Its figures say nothing about new photos."
-    )
+    leak = Note(key="leak", values={"made": made, "rows": len(test_photos)})
     return Prepared(
         "before-split",
         {part: Rows(balanced.features, balanced.labels, index) for part, index in parts.items()},

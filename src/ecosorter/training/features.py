@@ -46,8 +46,11 @@ class OnnxEngine:
     def __init__(self, spec: PreprocessSpec, backbone: ModelProto) -> None:
         self._outputs = [value.name for value in backbone.graph.output]
         model = join(preprocess_graph(spec), backbone, self._outputs)
+        options = onnxruntime.SessionOptions()
+        # Threads that wait for work by spinning would take the cores from those that decode photos.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
-            model.SerializeToString(), providers=onnxruntime.get_available_providers()
+            model.SerializeToString(), options, providers=onnxruntime.get_available_providers()
         )
 
     def __call__(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:

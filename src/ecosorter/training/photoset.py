@@ -16,7 +16,7 @@ from ecosorter.training.experiment import Index, Table
 from ecosorter.training.facts import photo_facts
 from ecosorter.training.features import FeatureSource, OnnxEngine, extract
 from ecosorter.training.progress import Progress
-from ecosorter.training.results import SourceCount
+from ecosorter.training.results import Note, SourceCount
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class PhotoSet:
     groups: NDArray[np.int64]
     classes: tuple[str, ...]
     sources: list[SourceCount]
-    notes: list[str]
+    notes: list[Note]
 
     def file(self, row: int) -> tuple[Path, str]:
         """Return path and sha256 of one photo."""
@@ -76,14 +76,10 @@ class PhotoSet:
         if known and not known - set(names):
             raise DatasetError("Every source is held out; leave at least one to train on.")
 
-    def lost_classes(self, held_out: Sequence[str]) -> list[str]:
-        """Return a sentence for each class that only held-out sources show."""
+    def lost_classes(self, held_out: Sequence[str]) -> list[Note]:
+        """Return a note for each class that only held-out sources show."""
         left = {row.label for row in self.rows if row.source not in held_out}
-        return [
-            f"Only held-out sources show class '{name}': the model never learns it, and gets all photos of it wrong."
-            for name in self.classes
-            if name not in left
-        ]
+        return [Note(key="lost_class", values={"name": name}) for name in self.classes if name not in left]
 
     def hold_out(self, names: Sequence[str]) -> tuple[Index, dict[str, Index]]:
         """Return the rows to train on, and the rows of each held-out source.
@@ -120,7 +116,7 @@ def usable_photos(dataset: Dataset, cache: Cache, progress: Progress) -> PhotoSe
     notes = []
     if bad:
         kinds = ", ".join(f"{number} {status}" for status, number in bad.most_common())
-        notes.append(f"{bad.total()} photos were left out ({kinds}); `ecosorter photos check` lists them.")
+        notes.append(Note(key="left_out", values={"number": bad.total(), "kinds": kinds}))
     usable = [facts[index] for index in good]
     hashes = [fact.sha256 for fact in usable]
     return PhotoSet(rows, hashes, find_groups(rows, usable), classes, _sources(rows, hashes), notes)

@@ -8,7 +8,7 @@ folders -> manifest -> facts and groups -> features -> split by group -> balance
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +37,7 @@ from ecosorter.training.photoset import PhotoSet, usable_photos
 from ecosorter.training.progress import Advance, Progress, Silent
 from ecosorter.training.recipe import Recipe
 from ecosorter.training.report import write_report
-from ecosorter.training.results import Answer, Epoch, RunResult, Scores
+from ecosorter.training.results import Answer, Epoch, Note, RunResult, Scores
 from ecosorter.training.runfolder import RunFolder
 from ecosorter.training.split import folds
 from ecosorter.training.track import Tracker
@@ -84,7 +84,7 @@ def train(
     """
     progress = progress or Silent()
     backbone = find_backbone(recipe.features.backbone)
-    spec, assumed = (recipe.features.preprocess, "") if recipe.features.preprocess else backbone.preprocess()
+    spec, assumed = (recipe.features.preprocess, []) if recipe.features.preprocess else backbone.preprocess()
     source = FeatureSource(backbone, spec, recipe.features.output)
     photos = usable_photos(read_dataset(request.photos, own_classes=request.own_classes), cache, progress)
     photos.check_sources(request.hold_out)
@@ -101,16 +101,14 @@ def train(
         }
     )
     if done := folder.finished():
-        progress.note(f"{request.out} is finished already; nothing was done again.")
+        progress.note(Note(key="finished", values={"run": str(request.out)}).say(request.language))
         return done
 
     run = _Run(folder, recipe, photos, source, cache, tracker, progress)
     # Two runs may be called alike; the date tells them apart and stays when a run goes on.
     tracker.start(f"{folder.id}-{re.sub(r'[^0-9]', '', created)[:14]}", recipe.model_dump(mode="json"), recipe.name)
     try:
-        result = run.result(
-            request, created, [*photos.notes, *photos.lost_classes(request.hold_out), *filter(None, [assumed])]
-        )
+        result = run.result(request, created, [*photos.notes, *photos.lost_classes(request.hold_out), *assumed])
         write_report(folder.report, result, language=request.language)
     except BaseException as error:
         tracker.fail(f"{type(error).__name__}: {error}")
@@ -144,7 +142,7 @@ class _Run:
         self._journal = Journal(folder.path)
         self._table = photos.table(source, cache, recipe.features.batch_size, progress)
 
-    def result(self, request: Request, created: str, notes: list[str]) -> RunResult:
+    def result(self, request: Request, created: str, notes: list[Note]) -> RunResult:
         """Fit, measure and export; return everything that was found out."""
         photos, recipe, table = self._photos, self._recipe, self._table
         seen, held_out = photos.hold_out(request.hold_out)
@@ -170,7 +168,7 @@ class _Run:
             held_out={name: score_rows(main, table, rows, recipe.seed) for name, rows in held_out.items()},
             folds=self._folds(seen, request.folds),
             answers=self._answers(main, prepared[0].test_photos),
-            notes=[*notes, *dict.fromkeys(note for rows in prepared for note in rows.notes)],
+            notes=[*notes, *_distinct(note for rows in prepared for note in rows.notes)],
             made_with=made_with(),
         )
         compare_on = parts.get("validation", parts["train"][:64])
@@ -223,3 +221,7 @@ class _Run:
             for photo, line in zip(test_photos.tolist(), main.test_probabilities, strict=True)
             if photo >= 0
         ]
+
+
+def _distinct(notes: Iterable[Note]) -> list[Note]:
+    return list({note.model_dump_json(): note for note in notes}.values())

@@ -4,9 +4,22 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from ecosorter.texts import Language, texts
+
 
 class _Result(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Note(_Result):
+    """A sentence that the reader must know: its key in texts/notes.toml, and what to fill in."""
+
+    key: str
+    values: dict[str, str | int] = {}
+
+    def say(self, language: Language) -> str:
+        """Return the sentence."""
+        return texts("notes", language)[self.key].format(**self.values)
 
 
 class ClassScores(_Result):
@@ -130,5 +143,5 @@ class RunResult(_Result):
     held_out: dict[str, Scores] = {}
     folds: list[Scores] = []
     answers: list[Answer] = []
-    notes: list[str] = []
+    notes: list[Note] = []
     made_with: dict[str, str] = {}
