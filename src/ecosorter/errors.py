@@ -22,7 +22,8 @@
     ├── RecipeError                a recipe or setting that cannot be used
     ├── BackboneError              a pretrained network that cannot be loaded
     ├── ExportError                an exported model that disagrees with the trained one
-    └── RunError                   a training run that cannot start or go on
+    ├── RunError                   a training run that cannot start or go on
+    └── GuidanceError              a scheme, class or answer that the guidance does not have
 
 Each message says what is wrong and what to do about it.
 """
@@ -136,3 +137,7 @@ class ExportError(EcoSorterError):
 
 class RunError(EcoSorterError):
     """A training run cannot start or go on."""
+
+
+class GuidanceError(EcoSorterError):
+    """A scheme's file is wrong, or there is no such scheme, class or answer."""

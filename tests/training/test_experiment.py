@@ -7,7 +7,6 @@ from ecosorter.training.experiment import (
     Table,
     balance_after_split,
     balance_before_split,
-    joined,
     run_fit,
     split_fold,
     split_table,
@@ -53,7 +52,7 @@ def test_only_training_rows_are_balanced_and_no_row_is_on_two_sides() -> None:
 
 def test_balancing_first_makes_synthetic_test_rows_and_says_so() -> None:
     rows = table()
-    prepared = balance_before_split(rows, np.arange(180), RECIPE, refit=False)
+    prepared = balance_before_split(rows, np.arange(180), RECIPE)
     assert prepared.leaky
     assert prepared.counts_after == {"a": 90, "b": 90, "c": 90}
     synthetic = int((prepared.test_photos < 0).sum())
@@ -67,7 +66,7 @@ def test_balancing_first_makes_synthetic_test_rows_and_says_so() -> None:
 
 def test_nothing_leaks_where_nothing_had_to_be_balanced() -> None:
     rows = table()
-    prepared = balance_before_split(rows, np.flatnonzero(np.arange(180) % 90 < 30)[:60], RECIPE, refit=False)
+    prepared = balance_before_split(rows, np.flatnonzero(np.arange(180) % 90 < 30)[:60], RECIPE)
     assert not prepared.leaky
     assert not prepared.notes
 
@@ -99,17 +98,6 @@ def test_test_labels_change_nothing_but_the_scores(tmp_path: Path) -> None:
     np.testing.assert_array_equal(a.test_logits, b.test_logits)
     assert a.calibration == b.calibration
     assert a.record.scores.accuracy != b.record.scores.accuracy
-
-
-def test_a_refit_takes_the_earlier_calibration_and_the_validation_rows(tmp_path: Path) -> None:
-    rows = table()
-    parts = split_table(rows, np.arange(180), NO_BALANCE)
-    first = run_fit(balance_after_split(rows, parts, NO_BALANCE), rows, NO_BALANCE, tmp_path / "a", lambda _: None)
-    together = balance_after_split(rows, joined(parts), NO_BALANCE)
-    assert sum(together.counts_before.values()) == len(parts["train"]) + len(parts["validation"])
-    again = run_fit(together, rows, NO_BALANCE, tmp_path / "b", lambda _: None, first.calibration)
-    assert again.calibration == first.calibration
-    assert again.record.epochs[-1].validation_accuracy is None
 
 
 def test_without_validation_rows_the_model_never_answers(tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from ecosorter.training.fit import Fitted, Part, Rows, fit, logits
+from ecosorter.training.fit import Fitted, fit, logits
 from ecosorter.training.heads import make_head
 from ecosorter.training.recipe import EarlyStopping, Fit, Head, Plateau, Trainer
 from ecosorter.training.results import Epoch
+from ecosorter.training.task import Part, Rows
 
 CLASSES = 3
 STOPPING = EarlyStopping(patience=2)

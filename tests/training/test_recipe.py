@@ -95,13 +95,8 @@ def test_flags_overrule_environment_overrules_file_overrules_default(tmp_path: P
 def test_text_is_understood_by_what_the_key_wants(key: str, text: str, value: Any, by: str) -> None:
     section, _, rest = key.rpartition(".")
     variable = f"ECOSORTER_{section.replace('.', '__') or 'train'}__{rest}".upper()
-    # Refitting cannot go with early stopping or a plateau.
-    environ, overrides = {"ECOSORTER_FIT__REFIT": "false"}, {}
-    if by == "environment":
-        environ[variable] = text
-    else:
-        overrides[key] = text
-    found: Any = load_recipe("resnet18-smote", environ=environ, overrides=overrides)
+    given = {"environ": {variable: text}} if by == "environment" else {"overrides": {key: text}}
+    found: Any = load_recipe("resnet18-smote", **given)
     for part in key.removesuffix(".patience").split("."):
         found = getattr(found, part)
     assert found == value
@@ -193,9 +188,8 @@ def test_recipes_and_splits_need_no_torch() -> None:
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        ({"fit.early_stopping": "{ patience = 3 }"}, "fit.refit cannot go with"),
         ({"features.output": "flattened"}, "'perceptron' takes features.output 'pooled'"),
-        ({"split.validation": "0", "fit.refit": "false", "fit.plateau": "{ factor = 0.5, patience = 2 }"}, "above 0"),
+        ({"split.validation": "0", "fit.plateau": "{ factor = 0.5, patience = 2 }"}, "above 0"),
     ],
 )
 def test_choices_that_do_not_go_together_are_refused(overrides: dict[str, str], said: str) -> None:

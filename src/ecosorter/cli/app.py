@@ -10,6 +10,7 @@ from ecosorter import __version__
 from ecosorter.cli import cache, models, photos
 from ecosorter.cli.classify import classify
 from ecosorter.cli.evaluate import evaluate
+from ecosorter.cli.guide import guide
 from ecosorter.cli.train import train
 from ecosorter.errors import EcoSorterError
 
@@ -39,6 +40,7 @@ def ecosorter(
 app.command(no_args_is_help=True)(classify)
 app.command(no_args_is_help=True)(train)
 app.command(no_args_is_help=True)(evaluate)
+app.command(no_args_is_help=True)(guide)
 app.add_typer(photos.app, name="photos")
 app.add_typer(models.app, name="models")
 app.add_typer(cache.app, name="cache")

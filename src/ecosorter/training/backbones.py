@@ -16,8 +16,6 @@ import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from torch import Tensor, nn
-from transformers import AutoModel
-from transformers.utils import logging as transformers_logging
 
 from ecosorter.errors import BackboneError
 from ecosorter.preprocess import PreprocessSpec
@@ -89,6 +87,10 @@ class Backbone:
         """
         if self.is_onnx:
             raise BackboneError(f"{self.name} is an ONNX file: it can give features but cannot be trained.")
+        # Takes seconds, and is not needed while features and graph are in the cache.
+        from transformers import AutoModel  # noqa: PLC0415
+        from transformers.utils import logging as transformers_logging  # noqa: PLC0415
+
         folder = self.files[0].parent
         transformers_logging.disable_progress_bar()  # it would draw over ours
         try:

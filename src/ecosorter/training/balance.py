@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from imblearn.over_sampling import SMOTE
 from numpy.typing import NDArray
 
 from ecosorter.training.results import Note
@@ -103,6 +102,8 @@ def _synthetic(
     n = len(rows)
     # SMOTE insists on a second class; one row of zeros is it, and is neither sampled nor measured against.
     block = np.concatenate([rows, np.zeros_like(rows[:1])]).astype(np.float32, copy=False)
+    from imblearn.over_sampling import SMOTE  # noqa: PLC0415  # takes seconds; most recipes do without
+
     smote = SMOTE(sampling_strategy={0: n + wanted}, k_neighbors=neighbours, random_state=random)
     made, _ = smote.fit_resample(block, np.r_[np.zeros(n, dtype=np.int64), 1])
     synthetic: NDArray[np.float32] = made[n + 1 :]

@@ -12,11 +12,12 @@ from ecosorter.decision import Thresholds, softmax
 from ecosorter.training.balance import balance, class_weights
 from ecosorter.training.calibrate import fit_temperature, fit_thresholds
 from ecosorter.training.evaluate import score
-from ecosorter.training.fit import OnEpoch, Part, Rows, fit, logits
+from ecosorter.training.fit import OnEpoch, fit, logits
 from ecosorter.training.heads import Head, make_head
 from ecosorter.training.recipe import Recipe
 from ecosorter.training.results import FitRecord, Note, Scores
 from ecosorter.training.split import split_rows
+from ecosorter.training.task import Part, Rows
 
 Index = NDArray[np.int64]
 
@@ -107,12 +108,6 @@ def split_fold(table: Table, train: Index, test: Index, recipe: Recipe) -> dict[
     return _named({**{part: train[index] for part, index in found.items()}, "test": test})
 
 
-def joined(parts: Mapping[Part, Index]) -> dict[Part, Index]:
-    """Return the parts with the validation rows among the training rows, for the second fit of `fit.refit`."""
-    train = np.concatenate([parts["train"], parts.get("validation", np.empty(0, np.int64))])
-    return {"train": np.sort(train), "test": parts["test"]}
-
-
 def balance_after_split(table: Table, parts: Mapping[Part, Index], recipe: Recipe) -> Prepared:
     """Balance the training rows only: the honest order."""
     train = parts["train"]
@@ -135,16 +130,10 @@ def balance_after_split(table: Table, parts: Mapping[Part, Index], recipe: Recip
     return Prepared(name, rows, before, after, notes, parts["test"])
 
 
-def balance_before_split(table: Table, rows: Index, recipe: Recipe, *, refit: bool) -> Prepared:
+def balance_before_split(table: Table, rows: Index, recipe: Recipe) -> Prepared:
     """Balance all rows, then split them, groups or not: the published order, which leaks.
 
     Shares are those of the honest order, so that the two figures differ by the leak alone.
-
-    Args:
-        table: the photos' rows.
-        rows: those that may be used.
-        recipe: shares, neighbours and seed.
-        refit: put the validation rows among the training rows.
     """
     balanced = balance(
         table.features[rows],
@@ -157,8 +146,6 @@ def balance_before_split(table: Table, rows: Index, recipe: Recipe, *, refit: bo
     origin = np.concatenate([rows, np.full(len(balanced.labels) - len(rows), -1)])
     everything = Table(balanced.features, balanced.labels, np.arange(len(origin)), table.classes)
     parts = split_table(everything, np.arange(len(origin)), recipe)
-    if refit:
-        parts = joined(parts)
     test_photos = origin[parts["test"]]
     made = int((test_photos < 0).sum())
     leak = Note(key="leak", values={"made": made, "rows": len(test_photos)})
@@ -178,7 +165,6 @@ def run_fit(
     recipe: Recipe,
     checkpoints: Path,
     on_epoch: OnEpoch,
-    calibration: Calibration | None = None,
 ) -> Outcome:
     """Train, calibrate on the validation rows, and measure once on the test rows.
 
@@ -188,7 +174,6 @@ def run_fit(
         recipe: head, fit, decide, trainer, seed.
         checkpoints: folder for this fit alone.
         on_epoch: called with each finished epoch.
-        calibration: of an earlier fit, when this one has no validation rows.
     """
     torch.manual_seed(recipe.seed)
     parts, classes = prepared.parts, table.classes
@@ -206,7 +191,7 @@ def run_fit(
         checkpoints=checkpoints,
         on_epoch=on_epoch,
     )
-    calibration = calibration or _calibrated(fitted.head, parts.get("validation"), recipe)
+    calibration = _calibrated(fitted.head, parts.get("validation"), recipe)
     test = parts["test"]
     test_logits = logits(fitted.head, test)
     real = prepared.test_photos >= 0

@@ -4,174 +4,22 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import lightning.pytorch as lightning
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from ecosorter.training.heads import Head
 from ecosorter.training.quiet import quietly
 from ecosorter.training.recipe import EarlyStopping as EarlyStoppingRule
 from ecosorter.training.recipe import Fit, Trainer
 from ecosorter.training.results import Epoch
+from ecosorter.training.task import EVALUATION_BATCH, HeadTask, Part, Rows
 
-Part = Literal["train", "validation", "test"]
-Batch = tuple[Tensor, Tensor]
 OnEpoch = Callable[[Epoch], None]
-
-_EVALUATION_BATCH = 512
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Features and labels of one part: rows `index` of a matrix that is not copied.
-
-    Attributes:
-        features: float32 or float16 [n, d].
-        labels: int64 [n].
-        index: rows that belong to the part; None for all of them.
-    """
-
-    features: NDArray[np.floating]
-    labels: NDArray[np.int64]
-    index: NDArray[np.int64] | None = None
-
-    def __len__(self) -> int:
-        return len(self.labels) if self.index is None else len(self.index)
-
-    @property
-    def all_labels(self) -> NDArray[np.int64]:
-        """The labels [k] of these rows."""
-        return self.labels if self.index is None else self.labels[self.index]
-
-    def take(self, numbers: list[int]) -> Batch:
-        """Return some of the rows as tensors: features [k, d], labels [k]."""
-        rows = np.asarray(numbers) if self.index is None else self.index[numbers]
-        return torch.from_numpy(self.features[rows]), torch.from_numpy(self.labels[rows])
-
-
-class _Batches(Dataset[Batch]):
-    """Rows for a DataLoader that asks for a whole batch at once, which is much faster than row by row."""
-
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitems__(self, numbers: list[int]) -> Batch:
-        return self._rows.take(numbers)
-
-
-def _as_is(batch: Any) -> Any:
-    """Pass on what `__getitems__` made: a batch already."""
-    return batch
-
-
-class HeadTask(lightning.LightningModule):
-    """The training step, the figures of every epoch, and the optimizer of one head.
-
-    Attributes:
-        head: the module that is trained.
-        epochs: what each finished epoch gave; it travels in the checkpoint, so a resumed run has all of it.
-    """
-
-    def __init__(
-        self, head: Head, recipe: Fit, parts: Mapping[Part, Rows], *, class_weights: Tensor | None, seed: int
-    ) -> None:
-        super().__init__()
-        self.head = head
-        self.epochs: list[Epoch] = []
-        self._recipe, self._parts, self._seed = recipe, dict(parts), seed
-        self._loss = nn.CrossEntropyLoss(weight=class_weights)
-        self._watched: list[Part] = [part for part in ("validation", "test") if part in parts]
-
-    def train_dataloader(self) -> DataLoader[Batch]:
-        """Return shuffled batches; the order depends on seed and epoch only, so a resumed run repeats it."""
-        data = _Batches(self._parts["train"])
-        world, rank = self.trainer.world_size, self.trainer.global_rank
-        sampler: DistributedSampler[Batch] = DistributedSampler(data, num_replicas=world, rank=rank, seed=self._seed)
-        return DataLoader(data, batch_size=self._recipe.batch_size, sampler=sampler, collate_fn=_as_is)
-
-    def val_dataloader(self) -> list[DataLoader[Batch]]:
-        """Return the parts that every epoch is looked at on, in a fixed order."""
-        return [
-            DataLoader(_Batches(self._parts[part]), batch_size=_EVALUATION_BATCH, collate_fn=_as_is)
-            for part in self._watched
-        ]
-
-    def on_train_epoch_start(self) -> None:
-        """Begin to add up the epoch's figures."""
-        self._seen = torch.zeros(3, device=self.device)
-
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return the loss of one batch."""
-        if batch_idx == 0:  # dropout too depends on seed and epoch only; drawing the order has used some numbers by now
-            torch.manual_seed((self._seed << 16) + self.current_epoch)
-        loss, correct = self._measured(batch)
-        # Added up here: Lightning's own bookkeeping costs more than a step of a head does.
-        self._seen += torch.stack(
-            [loss.detach() * len(batch[1]), correct * len(batch[1]), loss.new_tensor(len(batch[1]))]
-        )
-        return loss
-
-    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:  # noqa: ARG002
-        """Measure one batch of a part that is only looked at."""
-        loss, correct = self._measured(batch)
-        part = self._watched[dataloader_idx]
-        figures = {f"{part}_loss": loss, f"{part}_accuracy": correct}
-        self.log_dict(figures, batch_size=len(batch[1]), add_dataloader_idx=False, sync_dist=self._spread)
-
-    def _measured(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the loss, and the share of right answers."""
-        features, labels = batch
-        logits = self.head(features)
-        return self._loss(logits, labels), (logits.detach().argmax(1) == labels).float().mean()
-
-    @property
-    def _spread(self) -> bool:
-        return self.trainer.world_size > 1
-
-    def on_train_epoch_end(self) -> None:
-        """Write down the epoch."""
-        loss, correct, rows = self._seen
-        self.log_dict({"train_loss": loss / rows, "train_accuracy": correct / rows}, sync_dist=self._spread)
-        seen = {name: float(value) for name, value in self.trainer.callback_metrics.items()}
-        rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]  # one optimizer
-        self.epochs.append(Epoch(epoch=self.current_epoch, learning_rate=rate, **seen))
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Let the figures of the epochs travel in the checkpoint."""
-        checkpoint["epochs"] = [epoch.model_dump() for epoch in self.epochs]
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take the figures of the epochs back."""
-        self.epochs = [Epoch(**epoch) for epoch in checkpoint["epochs"]]
-
-    def configure_optimizers(self) -> Any:
-        """Return the optimizer of the recipe, with its learning-rate plateau where it has one."""
-        kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-        optimizer = kinds[self._recipe.optimizer](
-            self.head.parameters(),
-            lr=self._recipe.learning_rate,
-            weight_decay=self._recipe.weight_decay,
-            fused=True,  # several times as fast on a CPU
-        )
-        plateau = self._recipe.plateau
-        if plateau is None:
-            return optimizer
-        scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
-            optimizer, factor=plateau.factor, patience=plateau.patience, min_lr=plateau.min_learning_rate
-        )
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "monitor": "validation_loss"},
-        }
 
 
 class _Tell(Callback):
@@ -259,7 +107,7 @@ def _run(task: HeadTask, recipe: Fit, trainer: Trainer, last: Path, on_epoch: On
             ModelCheckpoint(filename="best", monitor=watched, mode=mode, **keep),
         ]
     callbacks.append(ModelCheckpoint(filename="last", **keep))
-    with quietly("lightning.pytorch"), _one_thread():
+    with quietly("lightning.pytorch"), _for_short_steps():
         runner = lightning.Trainer(
             accelerator=trainer.accelerator,
             devices=trainer.devices,
@@ -299,20 +147,24 @@ def _load(path: Path) -> dict[str, Any]:
 @torch.inference_mode()
 def logits(head: Head, rows: Rows) -> NDArray[np.float32]:
     """Return the head's logits [n, classes] on some rows."""
-    starts = range(0, len(rows), _EVALUATION_BATCH)
-    parts = [head(rows.take(list(range(s, min(s + _EVALUATION_BATCH, len(rows)))))[0]).numpy() for s in starts]
+    starts = range(0, len(rows), EVALUATION_BATCH)
+    parts = [head(rows.take(list(range(s, min(s + EVALUATION_BATCH, len(rows)))))[0]).numpy() for s in starts]
     return np.concatenate(parts) if parts else np.empty((0, head.linear[-1].out_features), np.float32)
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch use one thread: a step of a head is so short that waiting for a second one costs more than it gives.
+def _for_short_steps() -> Iterator[None]:
+    """Set torch up for steps of a millisecond.
 
-    On a busy machine it costs ten times as much.
+    One thread: waiting for a second one costs more than it gives, and on a busy machine ten times as much. Numbers too
+    small for float32's normal range count as 0: a head that is sure of its rows has gradients of that kind, and
+    processors are slow with them.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
     try:
         yield
     finally:
+        torch.set_flush_denormal(False)
         torch.set_num_threads(threads)

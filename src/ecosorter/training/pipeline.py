@@ -17,13 +17,11 @@ from ecosorter.training.backbones import find_backbone
 from ecosorter.training.cache import Cache
 from ecosorter.training.dataset import read_dataset
 from ecosorter.training.experiment import (
-    Calibration,
     Index,
     Outcome,
     Prepared,
     balance_after_split,
     balance_before_split,
-    joined,
     run_fit,
     score_rows,
     split_fold,
@@ -119,10 +117,6 @@ def train(
     return result
 
 
-Order = Callable[[bool], Prepared]
-"""Makes the rows of one order of balancing and splitting; told whether validation rows join the training rows."""
-
-
 class _Run:
     """What the steps of one run share."""
 
@@ -147,15 +141,13 @@ class _Run:
         photos, recipe, table = self._photos, self._recipe, self._table
         seen, held_out = photos.hold_out(request.hold_out)
         parts = split_table(table, seen, recipe)
-        balance = recipe.balance
-        orders: list[Order] = [lambda refit: balance_after_split(table, joined(parts) if refit else parts, recipe)]
-        if balance.method == "smote" and (balance.compare or balance.when == "before-split"):
-            orders.append(lambda refit: balance_before_split(table, seen, recipe, refit=refit))
-        if balance.when == "before-split":
+        orders: list[Callable[[], Prepared]] = [lambda: balance_after_split(table, parts, recipe)]
+        if recipe.balance.method == "smote":
+            orders.append(lambda: balance_before_split(table, seen, recipe))
+        if recipe.balance.when == "before-split":
             orders.reverse()
-        calibration = self._fit(orders[0](False), "calibration").calibration if recipe.fit.refit else None
-        prepared = [order(recipe.fit.refit) for order in (orders if balance.compare else orders[:1])]
-        main, *compared = [self._fit(rows, rows.name, calibration) for rows in prepared]
+        prepared = [order() for order in (orders if recipe.balance.compare else orders[:1])]
+        main, *compared = [self._fit(rows, rows.name) for rows in prepared]
         result = RunResult(
             id=self._folder.id,
             created=created,
@@ -177,11 +169,11 @@ class _Run:
             export_bundle(self._folder.bundle, result, main, self._source, files, self._cache, advance)
         return result
 
-    def _fit(self, prepared: Prepared, name: str, calibration: Calibration | None = None) -> Outcome:
+    def _fit(self, prepared: Prepared, name: str) -> Outcome:
         with self._progress.stage(f"fit {name}", self._recipe.fit.epochs) as advance:
             checkpoints = self._folder.checkpoints / name
             tell = self._teller(name, advance)
-            return run_fit(prepared, self._table, self._recipe, checkpoints, tell, calibration)
+            return run_fit(prepared, self._table, self._recipe, checkpoints, tell)
 
     def _teller(self, name: str, advance: Advance) -> OnEpoch:
         """Return a function that tells journal, tracker and progress of an epoch."""

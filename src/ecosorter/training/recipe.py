@@ -117,9 +117,6 @@ class Fit(_Section):
 
     Attributes:
         batch_size: rows in one step.
-        refit: once temperature and thresholds are found on the validation photos, train again from the start on
-            training and validation photos together, for as many epochs. Not with early stopping or a plateau, which
-            need photos to watch.
         early_stopping: a table, or ``"none"``.
         plateau: a table, or ``"none"``.
     """
@@ -129,7 +126,6 @@ class Fit(_Section):
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     batch_size: _Positive = 64
     epochs: _Positive = 50
-    refit: bool = False
     early_stopping: Annotated[EarlyStopping | None, _none_for("none")] = None
     plateau: Annotated[Plateau | None, _none_for("none")] = None
 
@@ -178,8 +174,6 @@ class Recipe(_Section):
     def _have_photos_to_watch(self) -> "Recipe":
         if self.split.validation == 0 and (self.fit.early_stopping or self.fit.plateau):
             raise ValueError("fit.early_stopping and fit.plateau watch validation photos: set split.validation above 0")
-        if self.fit.refit and (self.fit.early_stopping or self.fit.plateau):
-            raise ValueError("fit.refit cannot go with fit.early_stopping or fit.plateau: no photos are left to watch")
         return self
 
 
