@@ -104,7 +104,7 @@ def test_a_fit_that_was_cut_off_ends_like_one_that_was_not(stopping: EarlyStoppi
         again = run(folder, seen, **fields)  # type: ignore[arg-type]
         assert again.epochs == whole.epochs
         assert again.best_epoch == whole.best_epoch
-        assert seen[0].epoch in (stop_at - 1, stop_at)
+        assert seen[0].epoch <= stop_at
         for a, b in zip(again.head.parameters(), whole.head.parameters(), strict=True):
             torch.testing.assert_close(a, b, rtol=0, atol=0)
 

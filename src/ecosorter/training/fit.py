@@ -21,12 +21,14 @@ from ecosorter.training.task import EVALUATION_BATCH, HeadTask, Part, Rows
 
 OnEpoch = Callable[[Epoch], None]
 
+_EPOCHS_BETWEEN_CHECKPOINTS = 5  # one takes as long as a tenth of an epoch of a small head
+
 
 class _Tell(Callback):
-    """Tell somebody of each epoch, once its figures are written down and its checkpoint is on the disk."""
+    """Tell somebody of each epoch once its figures are written down; keep the last one."""
 
-    def __init__(self, on_epoch: OnEpoch) -> None:
-        self._on_epoch = on_epoch
+    def __init__(self, on_epoch: OnEpoch, last: Path) -> None:
+        self._on_epoch, self._last = on_epoch, last
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Tell of the epoch before this one."""
@@ -34,8 +36,9 @@ class _Tell(Callback):
             self._on_epoch(pl_module.epochs[-1])
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Tell of the last epoch."""
+        """Tell of the last epoch and write its checkpoint."""
         self.on_train_epoch_start(trainer, pl_module)
+        trainer.save_checkpoint(self._last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +102,14 @@ def _run(task: HeadTask, recipe: Fit, trainer: Trainer, last: Path, on_epoch: On
         if len(task.epochs) - 1 - _best(task.epochs, stopping) >= stopping.patience:
             return
     keep: Any = {"dirpath": last.parent, "save_on_train_epoch_end": True, "enable_version_counter": False}
-    callbacks: list[Callback] = [_Tell(on_epoch)]
+    callbacks: list[Callback] = [_Tell(on_epoch, last)]
     if stopping:
         watched, mode = stopping.monitor, "min" if stopping.monitor.endswith("loss") else "max"
         callbacks += [
             EarlyStopping(watched, patience=stopping.patience, mode=mode, check_on_train_epoch_end=True),
             ModelCheckpoint(filename="best", monitor=watched, mode=mode, **keep),
         ]
-    callbacks.append(ModelCheckpoint(filename="last", **keep))
+    callbacks.append(ModelCheckpoint(filename="last", every_n_epochs=_EPOCHS_BETWEEN_CHECKPOINTS, **keep))
     with quietly("lightning.pytorch"), _for_short_steps():
         runner = lightning.Trainer(
             accelerator=trainer.accelerator,
@@ -158,13 +161,16 @@ def _for_short_steps() -> Iterator[None]:
 
     One thread: waiting for a second one costs more than it gives, and on a busy machine ten times as much. Numbers too
     small for float32's normal range count as 0: a head that is sure of its rows has gradients of that kind, and
-    processors are slow with them.
+    processors are slow with them. Products may use a processor's bfloat16 units where it has some; sums stay float32.
     """
     threads = torch.get_num_threads()
+    precision = torch.get_float32_matmul_precision()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
+    torch.set_float32_matmul_precision("medium")
     try:
         yield
     finally:
+        torch.set_float32_matmul_precision(precision)
         torch.set_flush_denormal(False)
         torch.set_num_threads(threads)
