@@ -6,6 +6,8 @@ computed by that graph and the shipped model contains it, so training and servin
 
 import hashlib
 import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,14 +17,14 @@ import onnx
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-from torch import Tensor, nn
+from torch import nn
 
 from ecosorter.errors import BackboneError
 from ecosorter.preprocess import PreprocessSpec
 from ecosorter.training.cache import Cache
-from ecosorter.training.graphs import OPSET, backbone_graph, input_side
+from ecosorter.training.convert import MappedNetwork
+from ecosorter.training.graphs import backbone_graph, input_side
 from ecosorter.training.processor import IMAGENET, read_processor
-from ecosorter.training.quiet import quietly
 from ecosorter.training.results import Note
 
 SHORT_NAMES = {
@@ -98,7 +100,7 @@ class Backbone:
             model = AutoModel.from_pretrained(folder, use_safetensors=True, local_files_only=True)
         except (OSError, ValueError, KeyError) as error:
             raise BackboneError(f"transformers cannot load {self.name}: {error}") from error
-        return _Network(model).eval()
+        return MappedNetwork(model).eval()
 
     def graph(self, side: int, cache: Cache) -> onnx.ModelProto:
         """Return the backbone's ONNX graph; a torch module is converted once and kept in the cache.
@@ -121,7 +123,7 @@ class Backbone:
         key = f"graph-v1:{self.fingerprint}:{side}:{torch.__version__}"
         for _, value in cache.get_many([key]):
             return onnx.load_from_string(value)
-        model = _converted(self.network(), side)
+        model = _converted(self, side)
         cache.put_many({key: model.SerializeToString()})
         return model
 
@@ -175,46 +177,22 @@ def _in_folder(name: str, folder: Path) -> Backbone:
     )
 
 
-class _Network(nn.Module):
-    """A transformers vision model that answers with pooled features and the map they are the mean of."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        output = self.model(pixel_values=images)
-        states: Tensor = output.last_hidden_state
-        if states.dim() == 4:
-            pooled = getattr(output, "pooler_output", None)
-            return (states.mean(dim=(2, 3)) if pooled is None else pooled.flatten(1)), states
-        # Transformers give tokens [n, prefix + h * w, d]. Their pooler_output is not used: checkpoints often lack
-        # the pooler's weights, and transformers then makes them up at random.
-        side = int(states.shape[1] ** 0.5)
-        prefix = states.shape[1] - side * side
-        places = states[:, prefix:]
-        pooled = states[:, 0] if prefix else places.mean(dim=1)
-        return pooled, places.transpose(1, 2).reshape(states.shape[0], -1, side, side)
-
-
-def _converted(network: nn.Module, side: int) -> onnx.ModelProto:
-    """Convert a torch backbone to ONNX with a free batch size."""
-    example = torch.zeros(2, 3, side, side)
-    with quietly("torch.onnx"), TemporaryDirectory() as folder:
-        program = torch.onnx.export(
-            network,
-            (example,),
-            dynamo=True,
-            verbose=False,
-            opset_version=OPSET,
-            input_names=["images"],
-            output_names=["pooled", "map"],
-            dynamic_shapes=({0: "n"},),
-        )
-        if program is None:
-            raise BackboneError("torch could not convert this network to ONNX.")
+def _converted(backbone: Backbone, side: int) -> onnx.ModelProto:
+    """Convert a torch backbone to ONNX in a process of its own: torch's exporter keeps hundreds of megabytes."""
+    with TemporaryDirectory() as folder:
         path = Path(folder) / "backbone.onnx"
-        program.save(path)
+        command = [
+            sys.executable,
+            "-m",
+            "ecosorter.training.convert",
+            str(backbone.files[0].parent),
+            str(side),
+            str(path),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            reason = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
+            raise BackboneError(f"{backbone.name} cannot be converted to ONNX: {reason}")
         return onnx.load(path)
 
 

@@ -49,6 +49,7 @@ class OnnxEngine:
         options = onnxruntime.SessionOptions()
         # Threads that wait for work by spinning would take the cores from those that decode photos.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.enable_cpu_mem_arena = False  # it would keep the largest batch's memory
         self._session = onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=onnxruntime.get_available_providers()
         )

@@ -20,6 +20,7 @@ from ecosorter.training.experiment import (
     Index,
     Outcome,
     Prepared,
+    Table,
     balance_after_split,
     balance_before_split,
     run_fit,
@@ -134,11 +135,24 @@ class _Run:
         self._source, self._cache = source, cache
         self._tracker, self._progress = tracker, progress
         self._journal = Journal(folder.path)
-        self._table = photos.table(source, cache, recipe.features.batch_size, progress)
 
     def result(self, request: Request, created: str, notes: list[Note]) -> RunResult:
         """Fit, measure and export; return everything that was found out."""
-        photos, recipe, table = self._photos, self._recipe, self._table
+        photos = self._photos
+        # The features, a gigabyte perhaps, are gone when the export begins.
+        table = photos.table(self._source, self._cache, self._recipe.features.batch_size, self._progress)
+        result, main, compare_on = self._measure(table, request, created, notes)
+        del table
+        with self._progress.stage("export", len(compare_on)) as advance:
+            files = [photos.file(row) for row in compare_on]
+            export_bundle(self._folder.bundle, result, main, self._source, files, self._cache, advance)
+        return result
+
+    def _measure(
+        self, table: Table, request: Request, created: str, notes: list[Note]
+    ) -> tuple[RunResult, Outcome, Index]:
+        """Fit and measure; return the figures, the fit to export, and the photos to prove the export on."""
+        photos, recipe = self._photos, self._recipe
         seen, held_out = photos.hold_out(request.hold_out)
         parts = split_table(table, seen, recipe)
         orders: list[Callable[[], Prepared]] = [lambda: balance_after_split(table, parts, recipe)]
@@ -147,7 +161,7 @@ class _Run:
         if recipe.balance.when == "before-split":
             orders.reverse()
         prepared = [order() for order in (orders if recipe.balance.compare else orders[:1])]
-        main, *compared = [self._fit(rows, rows.name) for rows in prepared]
+        main, *compared = [self._fit(table, rows, rows.name) for rows in prepared]
         result = RunResult(
             id=self._folder.id,
             created=created,
@@ -158,22 +172,18 @@ class _Run:
             fit=main.record,
             compared=compared[0].record if compared else None,
             held_out={name: score_rows(main, table, rows, recipe.seed) for name, rows in held_out.items()},
-            folds=self._folds(seen, request.folds),
+            folds=self._folds(table, seen, request.folds),
             answers=self._answers(main, prepared[0].test_photos),
             notes=[*notes, *_distinct(note for rows in prepared for note in rows.notes)],
             made_with=made_with(),
         )
-        compare_on = parts.get("validation", parts["train"][:64])
-        with self._progress.stage("export", len(compare_on)) as advance:
-            files = [photos.file(row) for row in compare_on]
-            export_bundle(self._folder.bundle, result, main, self._source, files, self._cache, advance)
-        return result
+        return result, main, parts.get("validation", parts["train"][:64])
 
-    def _fit(self, prepared: Prepared, name: str) -> Outcome:
+    def _fit(self, table: Table, prepared: Prepared, name: str) -> Outcome:
         with self._progress.stage(f"fit {name}", self._recipe.fit.epochs) as advance:
             checkpoints = self._folder.checkpoints / name
             tell = self._teller(name, advance)
-            return run_fit(prepared, self._table, self._recipe, checkpoints, tell)
+            return run_fit(prepared, table, self._recipe, checkpoints, tell)
 
     def _teller(self, name: str, advance: Advance) -> OnEpoch:
         """Return a function that tells journal, tracker and progress of an epoch."""
@@ -189,16 +199,16 @@ class _Run:
 
         return tell
 
-    def _folds(self, seen: Index, number: int) -> list[Scores]:
+    def _folds(self, table: Table, seen: Index, number: int) -> list[Scores]:
         if not number:
             return []
-        table, recipe = self._table, self._recipe
+        recipe = self._recipe
         pairs = folds(table.labels[seen], table.groups[seen], number, recipe.seed, classes=table.classes)
         scores = []
         for index, (train_rows, test_rows) in enumerate(pairs, start=1):
             parts = split_fold(table, seen[train_rows], seen[test_rows], recipe)
             prepared = balance_after_split(table, parts, recipe)
-            scores.append(self._fit(prepared, f"fold-{index}-of-{number}").record.scores)
+            scores.append(self._fit(table, prepared, f"fold-{index}-of-{number}").record.scores)
         return scores
 
     def _answers(self, main: Outcome, test_photos: Index) -> list[Answer]:
