@@ -221,8 +221,9 @@ def test_an_export_that_differs_is_refused_and_writes_no_bundle(
         return honest(*arguments) + 0.3
 
     monkeypatch.setattr("ecosorter.training.features.normalised", shifted)  # the torch side normalises differently
+    rule = {"size": 32, "resize": "stretch", "mean": [0.4] * 3, "std": [0.5] * 3}  # one that no other test uses
     with pytest.raises(ExportError, match="differs from the trained one"):
-        run(photos, tmp_path / "run", recipe("resnet50-softmax", backbone), Cache(tmp_path / "cache"))
+        run(photos, tmp_path / "run", recipe("resnet50-softmax", backbone, **{"features.preprocess": rule}), cache)
     assert not (tmp_path / "run/bundle").exists()
 
 

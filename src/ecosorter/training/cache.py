@@ -21,8 +21,10 @@ _KEYS_A_QUERY = 500  # SQLite's own limit on parameters is at least 999
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
-    key TEXT PRIMARY KEY, bytes INTEGER NOT NULL, used REAL NOT NULL, value BLOB NOT NULL
+    key TEXT PRIMARY KEY, bytes INTEGER NOT NULL, used REAL NOT NULL
 );
+-- Apart from the entries, so that marking one as used does not write its value again.
+CREATE TABLE IF NOT EXISTS contents (key TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS oldest_first ON entries (used, bytes);
 """
 
@@ -74,7 +76,7 @@ class Cache:
         self.folder = folder or default_folder()
         self.max_bytes = default_max_bytes() if max_bytes is None else max_bytes
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.path = self.folder / "cache.sqlite"
+        self.path = self.folder / "features.sqlite"
         with self._connection() as db:
             db.executescript(_SCHEMA)
 
@@ -92,16 +94,17 @@ class Cache:
             for start in range(0, len(keys), _KEYS_A_QUERY):
                 some = keys[start : start + _KEYS_A_QUERY]
                 marks = ",".join("?" * len(some))
-                yield from db.execute(f"SELECT key, value FROM entries WHERE key IN ({marks})", some)  # noqa: S608
+                yield from db.execute(f"SELECT key, value FROM contents WHERE key IN ({marks})", some)  # noqa: S608
                 db.execute(f"UPDATE entries SET used = ? WHERE key IN ({marks})", [time.time(), *some])  # noqa: S608
 
     def put_many(self, items: Mapping[str, bytes]) -> None:
         """Store every item in one transaction, then drop the least recently used above the cap."""
         now = time.time()
         with self._connection() as db:
+            db.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?)", items.items())
             db.executemany(
-                "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?)",
-                [(key, len(value), now, value) for key, value in items.items()],
+                "INSERT OR REPLACE INTO entries VALUES (?, ?, ?)",
+                [(key, len(value), now) for key, value in items.items()],
             )
             self._evict(db)
 
@@ -115,6 +118,7 @@ class Cache:
         """Remove every entry and give the room back to the disk."""
         with self._connection() as db:
             db.execute("DELETE FROM entries")
+            db.execute("DELETE FROM contents")
         with closing(sqlite3.connect(self.path, timeout=60)) as db:
             db.execute("VACUUM")
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -125,6 +129,7 @@ class Cache:
             return
         for key, length in db.execute("SELECT key, bytes FROM entries ORDER BY used").fetchall():
             db.execute("DELETE FROM entries WHERE key = ?", (key,))
+            db.execute("DELETE FROM contents WHERE key = ?", (key,))
             size -= length
             if size <= self.max_bytes:
                 return
