@@ -6,6 +6,7 @@ folders -> manifest -> facts and groups -> features -> split by group -> balance
         -> evaluate once -> export -> bundle + report
 """
 
+import gc
 import os
 import re
 from collections.abc import Callable, Iterable
@@ -143,6 +144,7 @@ class _Run:
         table = photos.table(self._source, self._cache, self._recipe.features.batch_size, self._progress)
         result, main, compare_on = self._measure(table, request, created, notes)
         del table
+        gc.collect()  # Lightning's trainer and module hold each other, and the features with them
         with self._progress.stage("export", len(compare_on)) as advance:
             files = [photos.file(row) for row in compare_on]
             export_bundle(self._folder.bundle, result, main, self._source, files, self._cache, advance)
