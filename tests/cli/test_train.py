@@ -51,7 +51,7 @@ def test_trains_evaluates_classifies_and_runs_again(photos: Path, tmp_path: Path
 
     again = ecosorter(*train, cache=tmp_path)
     assert again.returncode == 0
-    assert "finished already" in again.stderr
+    assert "sudah selesai" in again.stderr
 
     judged = ecosorter("evaluate", out / "bundle", photos, "--json", cache=tmp_path)
     assert json.loads(judged.stdout)["scores"]["photos"] == 60
