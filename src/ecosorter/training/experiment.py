@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from ecosorter.decision import Thresholds, softmax
-from ecosorter.training.balance import balance, class_weights
+from ecosorter.training.balance import Balanced, balance, class_weights
 from ecosorter.training.calibrate import fit_temperature, fit_thresholds
 from ecosorter.training.evaluate import score
 from ecosorter.training.fit import OnEpoch, fit, logits
@@ -115,14 +115,7 @@ def balance_after_split(table: Table, parts: Mapping[Part, Index], recipe: Recip
     rows: dict[Part, Rows] = {part: Rows(table.features, table.labels, index) for part, index in parts.items()}
     notes: list[Note] = []
     if recipe.balance.method == "smote":
-        balanced = balance(
-            table.features[train],
-            table.labels[train],
-            table.classes,
-            "smote",
-            neighbours=recipe.balance.neighbours,
-            seed=recipe.seed,
-        )
+        balanced = _smote(table, train, recipe)
         rows["train"] = Rows(balanced.features, balanced.labels)
         notes = balanced.notes
     after = _counts(rows["train"].all_labels, table.classes)
@@ -135,14 +128,7 @@ def balance_before_split(table: Table, rows: Index, recipe: Recipe) -> Prepared:
 
     Shares are those of the honest order, so that the two figures differ by the leak alone.
     """
-    balanced = balance(
-        table.features[rows],
-        table.labels[rows],
-        table.classes,
-        "smote",
-        neighbours=recipe.balance.neighbours,
-        seed=recipe.seed,
-    )
+    balanced = _smote(table, rows, recipe)
     origin = np.concatenate([rows, np.full(len(balanced.labels) - len(rows), -1)])
     everything = Table(balanced.features, balanced.labels, np.arange(len(origin)), table.classes)
     parts = split_table(everything, np.arange(len(origin)), recipe)
@@ -241,6 +227,17 @@ def _calibrated(head: Head, validation: Rows | None, recipe: Recipe) -> Calibrat
         miss_rate=recipe.decide.miss_rate,
     )
     return Calibration(temperature, thresholds)
+
+
+def _smote(table: Table, rows: Index, recipe: Recipe) -> Balanced:
+    return balance(
+        table.features[rows],
+        table.labels[rows],
+        table.classes,
+        "smote",
+        neighbours=recipe.balance.neighbours,
+        seed=recipe.seed,
+    )
 
 
 def _named(parts: Mapping[str, Index]) -> dict[Part, Index]:

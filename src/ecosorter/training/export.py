@@ -23,7 +23,7 @@ from ecosorter.preprocess import PreprocessSpec, load_pixels
 from ecosorter.training.cache import Cache
 from ecosorter.training.card import model_card
 from ecosorter.training.experiment import Outcome
-from ecosorter.training.features import FeatureSource, OnnxEngine, TorchEngine, extract
+from ecosorter.training.features import Engine, FeatureSource, OnnxEngine, TorchEngine, extract
 from ecosorter.training.graphs import join, preprocess_graph, renamed
 from ecosorter.training.heads import Head
 from ecosorter.training.progress import Advance
@@ -108,24 +108,14 @@ def trained_probabilities(
         [n, classes], rows sum to 1.
     """
     backbone, spec = source.backbone, source.spec
-    if backbone.is_onnx:
-        features = extract(
-            source,
-            photos,
-            lambda: OnnxEngine(spec, backbone.graph(spec.size, cache)),
-            OnnxEngine.name,
-            cache,
-            advance=advance,
-        )
-    else:
-        features = extract(
-            source,
-            photos,
-            lambda: TorchEngine(spec, backbone.network()),
-            TorchEngine.name,
-            cache,
-            advance=advance,
-        )
+
+    def open_engine() -> Engine:
+        if backbone.is_onnx:
+            return OnnxEngine(spec, backbone.graph(spec.size, cache))
+        return TorchEngine(spec, backbone.network())
+
+    name = OnnxEngine.name if backbone.is_onnx else TorchEngine.name
+    features = extract(source, photos, open_engine, name, cache, advance=advance)
     with torch.inference_mode():
         return softmax(head(torch.from_numpy(features)).numpy(), temperature)
 
