@@ -27,5 +27,5 @@ clean:  ## Remove what the commands above made
 # torch is pinned in the same install: without the pin, packages that need torch bring GPU libraries of several GB.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,serve,dev]'
 	touch $(READY)

@@ -34,6 +34,8 @@ from ecosorter.errors import (
     PhotoUnsupported,
     RecipeError,
     RunError,
+    ServiceError,
+    StoreError,
 )
 from ecosorter.photos import Limits, find_photos, open_photo
 from ecosorter.preprocess import PreprocessSpec, load_pixels, to_pixels
@@ -74,6 +76,8 @@ __all__ = [
     "PreprocessSpec",
     "RecipeError",
     "RunError",
+    "ServiceError",
+    "StoreError",
     "Thresholds",
     "__version__",
     "decide",

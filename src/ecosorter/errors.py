@@ -23,7 +23,9 @@
     ├── BackboneError              a pretrained network that cannot be loaded
     ├── ExportError                an exported model that disagrees with the trained one
     ├── RunError                   a training run that cannot start or go on
-    └── GuidanceError              a scheme, class or answer that the guidance does not have
+    ├── GuidanceError              a scheme, class or answer that the guidance does not have
+    ├── ServiceError               the HTTP service cannot start, or was told something wrong
+    └── StoreError                 the store of corrections cannot be opened or used
 
 Each message says what is wrong and what to do about it.
 """
@@ -141,3 +143,11 @@ class RunError(EcoSorterError):
 
 class GuidanceError(EcoSorterError):
     """A scheme's file is wrong, or there is no such scheme, class or answer."""
+
+
+class ServiceError(EcoSorterError):
+    """The HTTP service cannot start, or one of its settings is wrong."""
+
+
+class StoreError(EcoSorterError):
+    """The database or the photos of the corrections cannot be opened or used."""
