@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from PIL import Image
 
 import ecosorter.classifier
 from ecosorter.bundle import Bundle, BundleInfo, write_bundle
@@ -18,7 +19,8 @@ from ecosorter.classifier import Classifier, Prediction
 from ecosorter.decision import Thresholds
 from ecosorter.errors import BundleError
 from ecosorter.photos import Limits
-from tests.tiny import CLASSES, COLOURS, SHARPNESS, photo, tiny_bundle, tiny_info, tiny_model
+from ecosorter.preprocess import PreprocessSpec
+from tests.tiny import CLASSES, COLOURS, SHARPNESS, encoded, photo, tiny_bundle, tiny_info, tiny_model
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +76,42 @@ def test_the_bundle_decides_temperature_and_thresholds(tmp_path: Path) -> None:
     assert found.probabilities == pytest.approx(wanted, abs=1e-5)
     assert wanted["kaca"] < 0.99
     assert found.label is None
+
+
+def test_several_views_are_averaged(tmp_path: Path) -> None:
+    # A green photo with a blue square in its middle: the inner view is all blue.
+    spec = PreprocessSpec(size=8, resize="stretch", mean=(0, 0, 0), std=(1, 1, 1), zooms=(1.0, 0.5))
+    image = Image.new("RGB", (64, 64), COLOURS["organik"])
+    image.paste(COLOURS["plastik"], (16, 16, 48, 48))
+    shown = encoded(image, "PNG")
+    model = Classifier.load(tiny_bundle(tmp_path / "a", preprocess=spec).folder)
+    whole = Classifier.load(tiny_bundle(tmp_path / "b").folder)
+    assert model.load_pixels(shown).shape == (2, 8, 8, 3)
+    assert whole.classify([shown])[0].best == "organik"
+    assert model.classify([shown])[0].best == "plastik"
+    green, blue = (np.array(COLOURS[name]) / 255 for name in ("organik", "plastik"))
+    mean = 0.5 * (0.75 * green + 0.25 * blue) + 0.5 * blue
+    colour = cast(tuple[int, int, int], tuple(255 * mean))
+    assert model.classify([shown])[0].probabilities == pytest.approx(expected(colour), abs=0.01)
+
+
+@pytest.mark.parametrize(("colour", "reason"), [((255, 255, 255), "confident"), ((60, 60, 60), "no_waste")])
+def test_too_weak_a_signal_is_no_waste(tmp_path: Path, colour: tuple[int, int, int], reason: str) -> None:
+    thresholds = Thresholds(confidence=0.5, conformal=0.5, signals={"light": 0.3})
+    (found,) = Classifier.load(tiny_bundle(tmp_path / "a", thresholds=thresholds).folder).classify([photo(colour)])
+    assert (found.status, found.reason) == ("ok", reason)
+    assert (found.label is None) == (reason == "no_waste")
+
+
+def test_the_map_shows_where_the_class_is(classifier: Classifier) -> None:
+    image = Image.new("RGB", (64, 64), COLOURS["organik"])
+    image.paste(COLOURS["plastik"], (32, 0, 64, 64))
+    evidence = classifier.explain(classifier.load_pixels(encoded(image, "PNG")), "plastik")
+    assert evidence.shape == (8, 8)
+    assert evidence.max() == 1
+    assert evidence[:, 4:].min() > evidence[:, :4].max() >= 0
+    nothing = classifier.explain(classifier.load_pixels(photo(COLOURS["organik"])), "plastik")
+    assert nothing.max() == 0
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 100])

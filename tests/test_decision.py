@@ -40,6 +40,24 @@ def test_decisions(
     assert decision.confidence == max(probabilities)
 
 
+@pytest.mark.parametrize(
+    ("light", "sharp", "reason"),
+    [(0.3, -2.0, "confident"), (0.29, 5.0, "no_waste"), (0.9, -2.1, "no_waste"), (0.0, -9.0, "no_waste")],
+)
+def test_too_little_of_any_signal_is_no_waste(light: float, sharp: float, reason: str) -> None:
+    thresholds = Thresholds(confidence=0.5, conformal=0.5, signals={"light": 0.3, "sharp": -2.0})
+    decision = decide(np.array([0.9, 0.1]), ("a", "b"), thresholds, {"light": light, "sharp": sharp, "other": 0.0})
+    assert decision.reason == reason
+    assert decision.label == ("a" if reason == "confident" else None)
+    assert decision.best == "a"
+
+
+@pytest.mark.parametrize("signals", [{}, {"light": float("nan")}])
+def test_a_signal_that_is_missing_is_no_answer(signals: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="'light'"):
+        decide(np.array([0.9, 0.1]), ("a", "b"), Thresholds(confidence=0, conformal=0, signals={"light": 0}), signals)
+
+
 unit = st.floats(0, 1)
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from ecosorter.errors import PhotoMissing
 from ecosorter.photos import open_photo
-from ecosorter.preprocess import PreprocessSpec, load_pixels, to_pixels
+from ecosorter.preprocess import PreprocessSpec, load_pixels, load_views, to_pixels
 from tests.tiny import encoded
 
 FILTERS = ("nearest", "bilinear", "bicubic", "lanczos", "box")
@@ -121,6 +121,17 @@ def test_a_jpeg_decoded_small_gives_nearly_the_same_pixels(
     assert np.abs(whole - reduced).max() <= most
 
 
+@pytest.mark.parametrize("rule", [{}, {"resize": "crop", "shorter_side": 10}])
+def test_views_are_the_middle_of_the_photo(rule: dict[str, Any]) -> None:
+    image = noise(120, 120)
+    views = load_views(encoded(image, "PNG"), spec(zooms=(1.0, 0.5), **rule))
+    assert views.shape == (2, 8, 8, 3)
+    np.testing.assert_array_equal(views[0], to_pixels(image, spec(**rule)))
+    side = 120 if not rule else 96  # of 120 pixels scaled to 10, the middle 8 are shown
+    inner = image.resize((8, 8), Image.Resampling.BILINEAR, (60 - side / 4,) * 2 + (60 + side / 4,) * 2)
+    np.testing.assert_array_equal(views[1], np.asarray(inner))
+
+
 def test_a_photo_that_cannot_be_used_says_so() -> None:
     with pytest.raises(PhotoMissing):
         load_pixels("no such file", spec())
@@ -138,6 +149,8 @@ def test_a_photo_that_cannot_be_used_says_so() -> None:
         ({"std": (1, 0, 1)}, "std"),
         ({"mean": (1, 0)}, "mean"),
         ({"mean": (float("nan"), 0, 0)}, "mean"),
+        ({"zooms": ()}, "zooms"),
+        ({"zooms": (1.5,)}, "zooms"),
         ({"colour": "RGB"}, "colour"),
     ],
 )

@@ -26,7 +26,8 @@ def tiny_model(classes: tuple[str, ...] = CLASSES, *, size: int = 8, sharpness: 
     """Return the ONNX model, serialised.
 
     With the mean colour c and the class's colour k, both 0..1, the logit is ``sharpness * (2 c.k - k.k) / 3``: that
-    of the nearest colour is the largest. ``features`` is the mean colour, ``cam`` the logits of each pixel.
+    of the nearest colour is the largest. ``features`` is the mean colour, ``cam`` the logits of each pixel, and the
+    one of ``signals`` the brightest channel's mean.
     Classes that are not in `COLOURS` get a colour each.
     """
     colours = np.array([COLOURS.get(name, _some_colour(i)) for i, name in enumerate(classes)], np.float32) / 255
@@ -38,6 +39,7 @@ def tiny_model(classes: tuple[str, ...] = CLASSES, *, size: int = 8, sharpness: 
         "weights": weights.reshape(n, 3, 1, 1),
         "bias": bias,
         "sides": np.array([2, 3], np.int64),
+        "channel": np.array([1], np.int64),
     }
     nodes = [
         helper.make_node("Cast", ["pixels"], ["floats"], to=TensorProto.FLOAT),
@@ -46,6 +48,7 @@ def tiny_model(classes: tuple[str, ...] = CLASSES, *, size: int = 8, sharpness: 
         helper.make_node("Conv", ["planes", "weights", "bias"], ["cam"]),
         helper.make_node("ReduceMean", ["cam", "sides"], ["logits"], keepdims=0),
         helper.make_node("ReduceMean", ["planes", "sides"], ["features"], keepdims=0),
+        helper.make_node("ReduceMax", ["features", "channel"], ["signals"], keepdims=1),
     ]
     graph = helper.make_graph(
         nodes,
@@ -55,6 +58,7 @@ def tiny_model(classes: tuple[str, ...] = CLASSES, *, size: int = 8, sharpness: 
             helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", n]),
             helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", 3]),
             helper.make_tensor_value_info("cam", TensorProto.FLOAT, ["n", n, size, size]),
+            helper.make_tensor_value_info("signals", TensorProto.FLOAT, ["n", 1]),
         ],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )

@@ -4,7 +4,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Self
 
@@ -15,7 +15,7 @@ from ecosorter.bundle import Bundle, BundleInfo, read_bundle, shipped_bundles
 from ecosorter.decision import decide, softmax
 from ecosorter.errors import BundleError, PhotoError
 from ecosorter.photos import Limits, Source
-from ecosorter.preprocess import load_pixels
+from ecosorter.preprocess import load_views
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -34,7 +34,7 @@ class Prediction:
         label: the answer, or None for "not sure".
         best: the most probable class.
         confidence: its calibrated probability, 0..1.
-        reason: ``"confident"`` or ``"low_confidence"``.
+        reason: ``"confident"``, ``"low_confidence"`` or ``"no_waste"`` (the photo seems to show no waste at all).
         candidates: classes that it may be, most probable first.
         probabilities: calibrated, by class, in the bundle's order; they sum to 1.
         error: what is wrong with the photo, in English; empty when nothing is.
@@ -119,7 +119,7 @@ class Classifier:
         try:
             for photo in photos:
                 name = "" if isinstance(photo, bytes) else os.fspath(photo)
-                waiting.append((name, pool.submit(self._load_pixels, photo)))
+                waiting.append((name, pool.submit(self._try_load, photo)))
                 if len(waiting) == 2 * batch_size:
                     yield from self._predict([waiting.popleft() for _ in range(batch_size)])
             while waiting:
@@ -127,41 +127,85 @@ class Classifier:
         finally:  # also when the caller stops half-way
             pool.shutdown(cancel_futures=True)
 
-    def _load_pixels(self, photo: Source) -> _Loaded:
+    def load_pixels(self, photo: Source) -> NDArray[np.uint8]:
+        """Decode one photo to what the model takes, for `predict` and `explain`.
+
+        Returns:
+            ``[views, size, size, 3]``: the views of the photo that the bundle asks for.
+
+        Raises:
+            PhotoError: the photo cannot be used; the subclass says why.
+        """
+        return load_views(photo, self.bundle.info.preprocess, self.limits)
+
+    def predict(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
+        """Run the model once on photos that `load_pixels` decoded; `path` of what it returns is empty.
+
+        Args:
+            photos: each ``[views, size, size, 3]``.
+
+        Raises:
+            BundleError: the model gives something that is not a number.
+        """
+        if not photos:
+            return []
+        n, views = len(photos), len(photos[0])
+        names = ["logits", "signals"] if self.bundle.info.thresholds.signals else ["logits"]
+        outputs = self._session.run(names, {"pixels": np.concatenate(photos)})
+        if not all(np.isfinite(values).all() for values in outputs):
+            raise BundleError(f"The model in {self.bundle.folder} gives what is not a number; train it anew.")
+        logits, *signals = (values.reshape(n, views, -1).mean(axis=1) for values in outputs)
+        probabilities = softmax(logits, self.bundle.info.temperature)
+        return [self._answer(probabilities[i], signals[0][i] if signals else ()) for i in range(n)]
+
+    def explain(self, pixels: NDArray[np.uint8], label: str) -> NDArray[np.float32]:
+        """Show where in a photo the model sees a class: its class-activation map.
+
+        The method is that of Zhou et al. 2016, https://arxiv.org/abs/1512.04150.
+
+        Args:
+            pixels: ``[views, size, size, 3]`` from `load_pixels`; the first view, the whole photo, is shown.
+            label: one of the bundle's classes.
+
+        Returns:
+            ``[h, w]``, 0..1, from the photo's top left; all 0 where nothing speaks for the class.
+
+        Raises:
+            ValueError: the bundle has no such class.
+        """
+        (maps,) = self._session.run(["cam"], {"pixels": pixels[:1]})
+        evidence: NDArray[np.float32] = np.maximum(maps[0, self.bundle.info.classes.index(label)], 0)
+        evidence /= max(evidence.max(), np.finfo(np.float32).tiny)
+        return evidence
+
+    def _try_load(self, photo: Source) -> _Loaded:
         try:
-            return load_pixels(photo, self.bundle.info.preprocess, self.limits)
+            return self.load_pixels(photo)
         except PhotoError as error:
             return error
 
     def _predict(self, batch: Sequence[tuple[str, "Future[_Loaded]"]]) -> Iterator[Prediction]:
         loaded = [future.result() for _, future in batch]
-        pixels = [item for item in loaded if not isinstance(item, PhotoError)]
-        rows = iter(self._probabilities(np.stack(pixels)) if pixels else ())
+        predictions = iter(self.predict([item for item in loaded if not isinstance(item, PhotoError)]))
         for (name, _), item in zip(batch, loaded, strict=True):
             if isinstance(item, PhotoError):
                 yield Prediction(name, item.status, None, None, None, "", (), {}, str(item))
             else:
-                yield self._answer(name, next(rows))
+                yield replace(next(predictions), path=name)
 
-    def _probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Return calibrated probabilities [n, classes] for pixels [n, size, size, 3]."""
-        (logits,) = self._session.run(["logits"], {"pixels": pixels})
-        if not np.isfinite(logits).all():
-            raise BundleError(f"The model in {self.bundle.folder} gives what is not a number; train it anew.")
-        return softmax(logits, self.bundle.info.temperature)
-
-    def _answer(self, name: str, row: NDArray[np.float64]) -> Prediction:
+    def _answer(self, probabilities: NDArray[np.float64], signals: Iterable[float]) -> Prediction:
         info = self.bundle.info
-        decision = decide(row, info.classes, info.thresholds)
+        named = dict(zip(info.thresholds.signals, map(float, signals), strict=True))
+        decision = decide(probabilities, info.classes, info.thresholds, named)
         return Prediction(
-            path=name,
+            path="",
             status="ok",
             label=decision.label,
             best=decision.best,
             confidence=decision.confidence,
             reason=decision.reason,
             candidates=decision.candidates,
-            probabilities=dict(zip(info.classes, row.tolist(), strict=True)),
+            probabilities=dict(zip(info.classes, probabilities.tolist(), strict=True)),
             error="",
         )
 
@@ -200,6 +244,8 @@ def _misfit(session: "InferenceSession", info: BundleInfo) -> str | None:
     names = [value.name for value in session.get_outputs()]
     size, classes = info.preprocess.size, len(info.classes)
     expected = {"logits": (2, classes), "features": (2, None), "cam": (2, classes, None, None)}
+    if info.thresholds.signals:
+        expected["signals"] = (2, len(info.thresholds.signals))
     if missing := [name for name in expected if name not in names]:
         return f"it has no output '{missing[0]}', only {', '.join(names)}"
     blank = np.zeros((2, size, size, 3), np.uint8)

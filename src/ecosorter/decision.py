@@ -1,6 +1,6 @@
 """From a model's numbers to an answer or "not sure". Pure functions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -8,20 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-Reason = Literal["confident", "low_confidence"]
+Reason = Literal["confident", "low_confidence", "no_waste"]
 
 
 class Thresholds(BaseModel, frozen=True, extra="forbid"):
-    """When to answer, both 0..1 and fitted on validation photos.
+    """When to answer; fitted on validation photos, the first two 0..1.
 
     Attributes:
         confidence: the model answers when the calibrated probability of its best class reaches this.
         conformal: a class is a candidate when one minus its probability is at most this (split conformal sets,
             the least ambiguous ones: Sadinle, Lei and Wasserman 2019, https://arxiv.org/abs/1609.00451).
+        signals: the least value of each signal of the model, by name and in the order of its output ``signals``.
+            A photo that has less of any of them seems to show no waste at all. Any range.
     """
 
     confidence: float = Field(ge=0, le=1)
     conformal: float = Field(ge=0, le=1)
+    signals: dict[str, float] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Decision:
         label: the class, or None for "not sure".
         best: the most probable class, whether it is the answer or not.
         confidence: its calibrated probability, 0..1.
-        reason: ``"confident"``, or ``"low_confidence"`` when `label` is None.
+        reason: ``"confident"``; or, when `label` is None, ``"low_confidence"`` or ``"no_waste"``.
         candidates: classes that it may be, most probable first; `best` is always the first.
     """
 
@@ -59,29 +62,39 @@ def softmax(logits: NDArray[np.floating[Any]], temperature: float) -> NDArray[np
     return normalised
 
 
-def decide(probabilities: NDArray[np.floating[Any]], classes: Sequence[str], thresholds: Thresholds) -> Decision:
+def decide(
+    probabilities: NDArray[np.floating[Any]],
+    classes: Sequence[str],
+    thresholds: Thresholds,
+    signals: Mapping[str, float] = {},
+) -> Decision:
     """Answer for one photo, or say "not sure".
 
     Args:
         probabilities: ``[classes]``, calibrated, 0..1.
         classes: names in the same order. Of equally probable classes the earlier one goes first.
         thresholds: of the model.
+        signals: what the model sees of waste in the photo, by name; those that `thresholds` does not name say nothing.
 
     Raises:
-        ValueError: the shapes do not fit, or a probability is not a number.
+        ValueError: the shapes do not fit, or a probability or a signal is not a number, or a signal is missing.
     """
     if probabilities.shape != (len(classes),):
         raise ValueError(f"{len(classes)} classes do not go with probabilities of shape {probabilities.shape}")
     if not np.isfinite(probabilities).all():
         raise ValueError("a probability is not a number")
+    if missing := [name for name in thresholds.signals if not np.isfinite(signals.get(name, np.nan))]:
+        raise ValueError(f"the signal '{missing[0]}' is not a number")
     order = np.argsort(-probabilities, kind="stable")
     best, confidence = classes[order[0]], float(probabilities[order[0]])
     likely = (classes[i] for i in order[1:] if 1 - probabilities[i] <= thresholds.conformal)
-    sure = confidence >= thresholds.confidence
+    reason: Reason = "confident" if confidence >= thresholds.confidence else "low_confidence"
+    if any(signals[name] < least for name, least in thresholds.signals.items()):
+        reason = "no_waste"
     return Decision(
-        label=best if sure else None,
+        label=best if reason == "confident" else None,
         best=best,
         confidence=confidence,
-        reason="confident" if sure else "low_confidence",
+        reason=reason,
         candidates=(best, *likely),
     )

@@ -3,6 +3,7 @@
 Training and every predictor call this, so they cannot disagree. The rule travels inside the bundle.
 """
 
+import math
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from pydantic import BaseModel, Field, model_validator
 from ecosorter.photos import Limits, Source, open_photo
 
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Zoom = Annotated[float, Field(gt=0, le=1)]
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -28,6 +30,8 @@ class PreprocessSpec(BaseModel, frozen=True, extra="forbid"):
         grey: the photo in grey (ITU-R BT.601 luma) on all three channels. Done in the model's graph.
         mean: of each channel, of values in 0..1, subtracted in the model's graph.
         std: of each channel, by which the graph then divides.
+        zooms: the views of a photo that a predictor averages: of each, the sides of the centred part that it shows, as
+            a fraction of those of the whole. Items are often small and in the middle.
     """
 
     size: int = Field(ge=1, le=4096)
@@ -37,6 +41,7 @@ class PreprocessSpec(BaseModel, frozen=True, extra="forbid"):
     grey: bool = False
     mean: tuple[_Finite, _Finite, _Finite]
     std: tuple[_Positive, _Positive, _Positive]
+    zooms: Annotated[tuple[_Zoom, ...], Field(min_length=1)] = (1.0,)
 
     @model_validator(mode="after")
     def _check_shorter_side(self) -> Self:
@@ -47,7 +52,7 @@ class PreprocessSpec(BaseModel, frozen=True, extra="forbid"):
         return self
 
 
-def to_pixels(image: Image.Image, spec: PreprocessSpec) -> NDArray[np.uint8]:
+def to_pixels(image: Image.Image, spec: PreprocessSpec, zoom: float = 1.0) -> NDArray[np.uint8]:
     """Resize and crop as the spec says.
 
     For ``crop``, the sides after scaling are those of Hugging Face's image processors and of torchvision: the
@@ -59,6 +64,7 @@ def to_pixels(image: Image.Image, spec: PreprocessSpec) -> NDArray[np.uint8]:
     Args:
         image: mode RGB, upright, as `ecosorter.photos.open_photo` gives it.
         spec: the rule.
+        zoom: of the part that the rule would show, this fraction of the sides is taken from the middle, 0..1.
 
     Returns:
         ``[size, size, 3]``, RGB, 0..255. Grey and normalisation are left to the model's graph.
@@ -76,12 +82,15 @@ def to_pixels(image: Image.Image, spec: PreprocessSpec) -> NDArray[np.uint8]:
         x, y = image.width / scaled[0], image.height / scaled[1]  # pixels of the photo in one scaled pixel
         right, bottom = (left + spec.size) * x, (top + spec.size) * y
         box = (left * x, top * y, min(right, image.width), min(bottom, image.height))
+    if zoom != 1:
+        dx, dy = (1 - zoom) / 2 * (box[2] - box[0]), (1 - zoom) / 2 * (box[3] - box[1])
+        box = (box[0] + dx, box[1] + dy, box[2] - dx, box[3] - dy)
     resample = Image.Resampling[spec.interpolation.upper()]
     return np.array(image.resize((spec.size, spec.size), resample, box))
 
 
 def load_pixels(source: Source, spec: PreprocessSpec, limits: Limits = Limits()) -> NDArray[np.uint8]:  # noqa: B008
-    """Open a photo and give the pixels that the model takes.
+    """Open a photo and give the pixels that the model takes, of the whole photo.
 
     A JPEG is decoded at the smallest scale that still has the pixels that the spec needs before resizing.
 
@@ -98,3 +107,22 @@ def load_pixels(source: Source, spec: PreprocessSpec, limits: Limits = Limits())
     """
     needed = spec.shorter_side or spec.size
     return to_pixels(open_photo(source, limits=limits, at_least=(needed, needed)), spec)
+
+
+def load_views(source: Source, spec: PreprocessSpec, limits: Limits = Limits()) -> NDArray[np.uint8]:  # noqa: B008
+    """Open a photo and give the pixels of every view that a predictor averages.
+
+    Args:
+        source: a path, or a file's bytes.
+        spec: the rule; `zooms` are its views.
+        limits: caps, checked before decoding.
+
+    Returns:
+        ``[views, size, size, 3]``, in the order of `zooms`.
+
+    Raises:
+        PhotoError: the photo cannot be used; the subclass says why.
+    """
+    needed = math.ceil((spec.shorter_side or spec.size) / min(spec.zooms))
+    image = open_photo(source, limits=limits, at_least=(needed, needed))
+    return np.stack([to_pixels(image, spec, zoom) for zoom in spec.zooms])
