@@ -80,7 +80,9 @@ def test_the_bundle_decides_temperature_and_thresholds(tmp_path: Path) -> None:
 
 def test_several_views_are_averaged(tmp_path: Path) -> None:
     # A green photo with a blue square in its middle: the inner view is all blue.
-    spec = PreprocessSpec(size=8, resize="stretch", mean=(0, 0, 0), std=(1, 1, 1), zooms=(1.0, 0.5))
+    spec = PreprocessSpec(
+        size=8, resize="stretch", mean=(0, 0, 0), std=(1, 1, 1), interpolation="box", zooms=(1.0, 0.5)
+    )
     image = Image.new("RGB", (64, 64), COLOURS["organik"])
     image.paste(COLOURS["plastik"], (16, 16, 48, 48))
     shown = encoded(image, "PNG")
