@@ -1,0 +1,234 @@
+"""Trains a whole network on photos, from a pretrained body and a head fitted to it. Lightning runs the loop."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as lightning
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
+from numpy.typing import NDArray
+from torch import Generator, Tensor, nn
+from torch.nn import functional
+
+from ecosorter.training.augment import Photo, augment
+from ecosorter.training.network import WasteNet
+from ecosorter.training.network_recipe import Augment, Finetune
+from ecosorter.training.progress import Advance
+from ecosorter.training.quiet import quietly
+from ecosorter.training.recipe import Trainer
+
+_STEPS_BETWEEN_CHECKPOINTS = 50
+_WARM_UP = 0.08  # share of the steps in which the learning rate rises
+
+
+class FinetuneTask(lightning.LightningModule):
+    """One network, the photos it learns from, and how.
+
+    Every step draws its photos and their changes from a generator seeded with the step's number, so that a run that
+    was interrupted goes on as if it had not been.
+    """
+
+    def __init__(
+        self,
+        network: WasteNet,
+        photos: Sequence[Photo],
+        labels: NDArray[np.int64],
+        weights: NDArray[np.float64],
+        recipe: Finetune,
+        rule: Augment,
+        seed: int,
+        advance: Advance,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self._photos, self._labels, self._weights = photos, torch.from_numpy(labels), weights
+        self._recipe, self._rule, self._seed, self._advance = recipe, rule, seed, advance
+        self.losses: list[float] = []
+
+    def training_step(self, _: Any, __: int) -> Tensor:
+        """Return the loss of the next batch."""
+        seed = np.random.SeedSequence([self._seed, self.global_step, self.global_rank])
+        draw, generator = np.random.default_rng(seed), Generator().manual_seed(int(seed.generate_state(1)[0]))
+        chosen = np.sort(draw.choice(len(self._photos), self._recipe.batch_size, p=self._weights))
+        images = augment([self._photos[i] for i in chosen], self._recipe.size, self._rule, generator)
+        targets = functional.one_hot(self._labels[chosen], self.network.head.out_features).float()
+        if draw.random() < self._rule.mix:
+            images, targets = _mixed(images, targets, draw)
+        images = (2 * images - 1).to(self.device, memory_format=torch.channels_last)
+        logits = self.network(images)
+        loss = functional.cross_entropy(logits, targets.to(self.device), label_smoothing=self._recipe.smoothing)
+        self.losses.append(loss.item())
+        self._advance(len(chosen))
+        return loss
+
+    def train_dataloader(self) -> list[int]:
+        """Return one number for each step: the step itself draws its photos."""
+        return list(range(self.steps))
+
+    @property
+    def steps(self) -> int:
+        """How many steps there are in all."""
+        return max(1, round(self._recipe.epochs * len(self._photos) / self._recipe.batch_size))
+
+    def configure_optimizers(self) -> Any:
+        """Return AdamW with a smaller rate for each earlier layer, warm-up and a cosine decay.
+
+        Rates by layer: Howard and Ruder 2018 (https://arxiv.org/abs/1801.06146), section 3.2.
+        """
+        recipe = self._recipe
+        stages = _stages(self.network.body)
+        groups: list[dict[str, Any]] = [
+            {"params": list(stage.parameters()), "lr": recipe.learning_rate * recipe.layer_decay**depth}
+            for depth, stage in enumerate(reversed(stages))
+        ]
+        groups.append({"params": list(self.network.head.parameters()), "lr": recipe.head_learning_rate})
+        optimizer = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
+
+        def rate(step: int) -> float:
+            warm = min(1.0, (step + 1) / max(1.0, _WARM_UP * self.steps))
+            return warm * 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the losses with the weights."""
+        checkpoint["losses"] = self.losses
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take them back."""
+        self.losses = list(checkpoint["losses"])
+        self._advance(len(self.losses) * self._recipe.batch_size)
+
+
+def finetune(
+    network: WasteNet,
+    photos: Sequence[Photo],
+    labels: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    *,
+    recipe: Finetune,
+    rule: Augment,
+    trainer: Trainer,
+    seed: int,
+    folder: Path,
+    advance: Advance,
+) -> list[float]:
+    """Train every layer of a network, in place; go on from the last checkpoint when there is one.
+
+    What the network ends with is the exponential moving average of its weights along the way, and of that and the
+    weights that it came with the mean that `recipe.keep` asks for (Wortsman et al. 2022,
+    https://arxiv.org/abs/2109.01903): it forgets less of what it knew.
+
+    Args:
+        network: its body pretrained, its head fitted to the body.
+        photos: to learn from, all of one size; looked up by number, so they may lie on disk.
+        labels: class indices ``[n]``.
+        weights: how often each photo is drawn ``[n]``; they sum to 1.
+        recipe: steps, rates, sizes.
+        rule: how photos are changed.
+        trainer: Lightning's own accelerator, devices, nodes and strategy.
+        seed: decides the order and all changes.
+        folder: of this run's checkpoints and of its finished weights.
+        advance: called with the number of photos of each finished step.
+
+    Returns:
+        The loss of every step.
+    """
+    finished, last = folder / "finished.pt", folder / "last.ckpt"
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    task = FinetuneTask(network, photos, labels, weights, recipe, rule, seed, advance)
+    if not finished.is_file():
+        _run(task, recipe, trainer, last)
+        folder.mkdir(parents=True, exist_ok=True)
+        part = finished.with_suffix(".part")
+        torch.save({"state_dict": network.state_dict(), "losses": task.losses}, part)
+        part.replace(finished)
+        last.unlink(missing_ok=True)  # three times as large, and of no more use
+    state = torch.load(finished, weights_only=True)
+    mean = {name: torch.lerp(value, before[name], recipe.keep) for name, value in state["state_dict"].items()}
+    network.load_state_dict(mean)
+    network.eval()
+    losses: list[float] = state["losses"]
+    return losses
+
+
+def _run(task: FinetuneTask, recipe: Finetune, trainer: Trainer, last: Path) -> None:
+    callbacks: list[Callback] = [
+        ModelCheckpoint(
+            dirpath=last.parent,
+            filename=last.stem,
+            every_n_train_steps=_STEPS_BETWEEN_CHECKPOINTS,
+            enable_version_counter=False,
+        ),
+        # What is averaged in the first steps is forgotten by their end.
+        EMAWeightAveraging(decay=recipe.averaging),
+    ]
+    with quietly("lightning.pytorch"):
+        runner = lightning.Trainer(
+            accelerator=trainer.accelerator,
+            devices=trainer.devices,
+            num_nodes=trainer.num_nodes,
+            strategy=trainer.strategy,
+            precision="bf16-mixed",
+            max_steps=task.steps,
+            gradient_clip_val=2.0,
+            callbacks=callbacks,
+            default_root_dir=last.parent,
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+        )
+        runner.fit(task, ckpt_path=last if last.is_file() else None, weights_only=True)
+
+
+def _mixed(images: Tensor, targets: Tensor, draw: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Mix every photo of a batch with another one: blended all over, or a square of the other put in."""
+    share, other = float(draw.beta(0.4, 0.4)), torch.from_numpy(draw.permutation(len(images)))
+    if draw.random() < 0.5:
+        images = share * images + (1 - share) * images[other]
+    else:
+        size = images.shape[-1]
+        side = int(size * math.sqrt(1 - share))
+        top, left = draw.integers(0, size - side + 1, 2)
+        patch = images[other][:, :, top : top + side, left : left + side]
+        images = images.clone()
+        images[:, :, top : top + side, left : left + side] = patch
+        share = 1 - (side / size) ** 2
+    return images, share * targets + (1 - share) * targets[other]
+
+
+def _stages(body: nn.Module) -> list[nn.Module]:
+    """Return a network's parts from the photo on; parts that are lists of blocks are taken apart."""
+    stages: list[nn.Module] = []
+    for part in body.children():
+        blocks = list(part.children())
+        stages += blocks if isinstance(part, nn.Sequential) and len(blocks) > 3 else [part]
+    return stages
+
+
+def source_balanced(labels: NDArray[np.int64], sources: Sequence[str], power: float) -> NDArray[np.float64]:
+    """Return how often to draw each photo: classes equally often, and of each class the sources by their size.
+
+    Args:
+        labels: class indices ``[n]``.
+        sources: of each photo.
+        power: a source of m photos of a class counts m to this power: with 1 all photos are alike, with 0 all sources.
+
+    Returns:
+        ``[n]``, sums to 1.
+    """
+    weights = np.zeros(len(labels))
+    names = np.array(sources)
+    for label in np.unique(labels):
+        for source in np.unique(names[labels == label]):
+            rows = (labels == label) & (names == source)
+            weights[rows] = rows.sum() ** (power - 1.0)
+        weights[labels == label] /= weights[labels == label].sum()
+    weights /= weights.sum()
+    return weights

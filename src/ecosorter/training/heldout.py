@@ -1,0 +1,157 @@
+"""What a recipe gives on photos of sources that training never saw: each source is left out once.
+
+Sources of one group are left out together, which is harder than leaving out one at a time: a network is then trained
+on fewer sources. It is also what makes the rule affordable.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import nn
+from torch.nn import functional
+
+from ecosorter.errors import DatasetError
+from ecosorter.training.finetune import finetune, source_balanced
+from ecosorter.training.network import WasteNet
+from ecosorter.training.network_recipe import NetworkRecipe
+from ecosorter.training.pixels import Photos
+from ecosorter.training.progress import Advance
+
+_BATCH = 64
+_HEAD_STRENGTH = 0.005  # C of the first head's logistic regression
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Photos with their labels (class indices ``[n]``) and sources (names ``[n]``)."""
+
+    photos: Photos
+    labels: NDArray[np.int64]
+    sources: NDArray[np.str_]
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a network sees in photos: logits float32 ``[n, views, classes]``, features ``[n, views, d]``."""
+
+    logits: NDArray[np.float32]
+    features: NDArray[np.float32]
+
+
+@torch.no_grad()
+def look(network: WasteNet, pixels: NDArray[np.uint8], size: int, zooms: Sequence[float]) -> Seen:
+    """Run a network over photos, every view of each.
+
+    Args:
+        network: trained.
+        pixels: RGB uint8 ``[n, h, w, 3]``; may lie on disk.
+        size: of the network's input.
+        zooms: the views, as in `PreprocessSpec`.
+    """
+    network.eval()
+    features = np.empty((len(pixels), len(zooms), network.head.in_features), np.float32)
+    side = pixels.shape[1]
+    for start in range(0, len(pixels), _BATCH):
+        whole = torch.from_numpy(np.array(pixels[start : start + _BATCH])).permute(0, 3, 1, 2).float()
+        for view, zoom in enumerate(zooms):
+            cut = round(side * (1 - zoom) / 2)
+            images = functional.interpolate(
+                whole[:, :, cut : side - cut, cut : side - cut], (size, size), mode="bilinear", antialias=True
+            )
+            images = (images / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+            with torch.autocast("cpu", torch.bfloat16):
+                features[start : start + _BATCH, view] = network.pooled(images).numpy()
+    logits: NDArray[np.float32] = network.head(torch.from_numpy(features)).numpy()
+    return Seen(logits, features)
+
+
+def first_head(
+    body: nn.Module, features: int, labelled: Labelled, rows: NDArray[np.int64], recipe: NetworkRecipe
+) -> WasteNet:
+    """Return a pretrained body with a head fitted to it as it is.
+
+    A head that starts at random would tear the body apart (Kumar et al. 2022, https://arxiv.org/abs/2202.10054).
+
+    Args:
+        body: pretrained.
+        features: width of its pooled features.
+        labelled: all photos.
+        rows: those to fit the head to.
+        recipe: how sources are weighed.
+    """
+    network = WasteNet(body, features, len(labelled.classes), dropout=0.2)
+    seen = look(network, labelled.photos.pixels[rows], recipe.finetune.size, (1.0,)).features[:, 0]
+    weights = _weights(labelled, rows, recipe) * len(rows)
+    fitted = make_pipeline(StandardScaler(), LogisticRegression(C=_HEAD_STRENGTH, max_iter=300)).fit(
+        seen, labelled.labels[rows], logisticregression__sample_weight=weights
+    )
+    scaler, regression = fitted[0], fitted[1]
+    weight = np.zeros((len(labelled.classes), features))
+    bias = np.full(len(labelled.classes), -10.0)  # a class without photos is never the answer
+    weight[regression.classes_] = regression.coef_ / scaler.scale_
+    bias[regression.classes_] = regression.intercept_ - (regression.coef_ / scaler.scale_) @ scaler.mean_
+    network.head.load_state_dict({"weight": torch.from_numpy(weight).float(), "bias": torch.from_numpy(bias).float()})
+    return network
+
+
+def train_on(
+    network: WasteNet,
+    labelled: Labelled,
+    rows: NDArray[np.int64],
+    recipe: NetworkRecipe,
+    folder: Path,
+    advance: Advance,
+) -> list[float]:
+    """Fine-tune a network on some of the photos, in place; return the loss of each step."""
+    return finetune(
+        network,
+        labelled.photos.take(rows),
+        labelled.labels[rows],
+        _weights(labelled, rows, recipe),
+        recipe=recipe.finetune,
+        rule=recipe.augment,
+        trainer=recipe.trainer,
+        seed=recipe.seed,
+        folder=folder,
+        advance=advance,
+    )
+
+
+def check_groups(groups: Sequence[Sequence[str]], sources: Sequence[str]) -> None:
+    """Refuse groups that do not hold every source exactly once.
+
+    Raises:
+        DatasetError: one is missing, unknown, or twice there.
+    """
+    named = sorted(name for group in groups for name in group)
+    if named != sorted(set(sources)):
+        wrong = sorted(set(named) ^ set(sources)) or sorted({name for name in named if named.count(name) > 1})
+        raise DatasetError(
+            f"`hold_out` must name every source of the photos once; look at {', '.join(wrong)} in the recipe."
+        )
+
+
+def macro_recall(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
+    """Return the mean over the classes that occur of the share of their photos that are found, 0..1."""
+    return float(np.mean([(predicted[labels == label] == label).mean() for label in np.unique(labels)]))
+
+
+def by_source(
+    predicted: NDArray[np.int64], labels: NDArray[np.int64], sources: NDArray[np.str_]
+) -> Mapping[str, float]:
+    """Return the macro recall of each source."""
+    return {str(name): macro_recall(predicted[sources == name], labels[sources == name]) for name in np.unique(sources)}
+
+
+def _weights(labelled: Labelled, rows: NDArray[np.int64], recipe: NetworkRecipe) -> NDArray[np.float64]:
+    names: Any = labelled.sources[rows]
+    return source_balanced(labelled.labels[rows], names, recipe.finetune.source_power)

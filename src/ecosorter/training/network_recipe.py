@@ -1,0 +1,106 @@
+"""The recipe of a network that is trained end to end; `recipe.py` has those of heads on frozen features."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from ecosorter.preprocess import PreprocessSpec
+from ecosorter.training.recipe import Decide, Trainer
+from ecosorter.training.settings import Positive, Section, Share, built_in, load
+
+FOLDER = "network_recipes"
+
+
+class Augment(Section):
+    """How much photos are changed in training, when the whole network is trained.
+
+    Attributes:
+        zoom: the least share of a photo's sides that is shown.
+        turn: largest angle in radians, beside quarter turns.
+        colour: strength of changes of light, colour and contrast; 0 is none.
+        erase: share of photos of which a rectangle is covered.
+        other_floor: share of the objects that can be cut off their board that are put on another floor.
+        mix: share of batches whose photos are mixed with one another, half of them as a blend (mixup, Zhang et al.
+            2018, https://arxiv.org/abs/1710.09412), half as a patch (CutMix, Yun et al. 2019,
+            https://arxiv.org/abs/1905.04899).
+    """
+
+    zoom: Annotated[float, Field(gt=0, le=1)] = 0.45
+    turn: Annotated[float, Field(ge=0)] = 0.4
+    colour: Annotated[float, Field(ge=0, le=1)] = 0.7
+    erase: Share = 0.25
+    other_floor: Annotated[float, Field(ge=0, le=1)] = 0.6
+    mix: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+
+class Finetune(Section):
+    """How a whole network is trained, end to end.
+
+    Attributes:
+        size: side of the photos in training, in pixels, a multiple of 32.
+        learning_rate: of the last layer of the body.
+        layer_decay: of each earlier layer, that of the next one times this.
+        head_learning_rate: of the head.
+        smoothing: share of each label that is spread over all classes.
+        averaging: how much of the mean of the weights is kept at each step.
+        keep: share of the weights that the network came with, in what it ends with.
+        source_power: 1 draws each photo of a class equally often, 0 each source.
+    """
+
+    size: Annotated[int, Field(ge=32, multiple_of=32)] = 160
+    learning_rate: Annotated[float, Field(gt=0)] = 6e-5
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 0.85
+    head_learning_rate: Annotated[float, Field(gt=0)] = 3e-4
+    weight_decay: Annotated[float, Field(ge=0)] = 0.02
+    batch_size: Positive = 64
+    epochs: Annotated[float, Field(gt=0)] = 4
+    smoothing: Share = 0.1
+    averaging: Share = 0.99
+    keep: Share = 0.0
+    source_power: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+
+class NetworkRecipe(Section):
+    """Every choice of a run that trains a whole network instead of a head on frozen features.
+
+    Attributes:
+        backbone: the file with the pretrained MobileNetEdgeTPU, looked for beside the photos where it is relative.
+        preprocess: of the predictor; its `size` may be larger than that of training (Touvron et al. 2019,
+            https://arxiv.org/abs/1906.06423).
+        on_board: sources whose objects lie on a plain board and can be cut off it.
+        leave_out: ``source/class`` whose labels contradict those of other sources.
+        hold_out: groups of sources; each group is left out together and measured by a network that never saw it.
+    """
+
+    name: str
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
+    backbone: str
+    preprocess: PreprocessSpec
+    on_board: tuple[str, ...] = ()
+    leave_out: tuple[str, ...] = ()
+    hold_out: tuple[tuple[str, ...], ...] = ()
+    augment: Augment = Augment()
+    finetune: Finetune = Finetune()
+    decide: Decide = Decide()
+    trainer: Trainer = Trainer()
+
+
+def network_recipe_names() -> list[str]:
+    """Return the names of the network recipes that come with the package."""
+    return built_in(FOLDER)
+
+
+def load_network_recipe(
+    name_or_path: str | Path,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> NetworkRecipe:
+    """Read a recipe and put environment and flags over it, as `settings.load` tells.
+
+    Raises:
+        RecipeError: no such recipe, no TOML, an unknown key, or a value that is not allowed.
+    """
+    return load(NetworkRecipe, FOLDER, name_or_path, overrides=overrides, environ=environ)

@@ -1,0 +1,156 @@
+"""Trains the networks of a `NetworkRecipe`: one for each group of sources that is left out, and one on everything.
+
+What the networks say of the photos that they never saw decides temperature, thresholds and every figure; the one
+that learned from all photos is the one that is exported.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ecosorter.training.dataset import Dataset
+from ecosorter.training.edgetpu import FEATURES, load_edgetpu
+from ecosorter.training.heldout import Labelled, Seen, by_source, check_groups, first_head, look, train_on
+from ecosorter.training.network import WasteNet
+from ecosorter.training.network_recipe import NetworkRecipe
+from ecosorter.training.pixels import store_photos
+from ecosorter.training.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """What is said of each photo by the network that never saw its source.
+
+    Attributes:
+        rows: numbers of the photos ``[n]``.
+        seen: logits and features, in the order of `rows`.
+        frozen: the same of the pretrained network with nothing but a fitted head.
+    """
+
+    rows: NDArray[np.int64]
+    seen: Seen
+    frozen: Seen
+
+
+def prepare(dataset: Dataset, recipe: NetworkRecipe, folder: Path, progress: Progress) -> Labelled:
+    """Decode the photos of a data set, without those that the recipe leaves out.
+
+    Args:
+        dataset: labelled photos of several sources.
+        recipe: says which to leave out, and which lie on a board.
+        folder: of the decoded photos.
+        progress: is told of each photo.
+    """
+    rows = [row for row in dataset.rows if f"{row.source}/{row.label}" not in recipe.leave_out]
+    labels = np.array([dataset.classes.index(row.label) for row in rows], np.int64)
+    on_board = np.array([row.source in recipe.on_board for row in rows])
+    with progress.stage("photos", len(rows)) as advance:
+        photos = store_photos([row.path for row in rows], on_board, folder, advance)
+    return Labelled(photos, labels, np.array([row.source for row in rows]), dataset.classes)
+
+
+def train_network(
+    labelled: Labelled, rows: NDArray[np.int64], recipe: NetworkRecipe, backbone: Path, folder: Path, progress: Progress
+) -> tuple[WasteNet, WasteNet]:
+    """Train one network on some of the photos; go on where an earlier call was cut off.
+
+    Args:
+        labelled: all photos.
+        rows: those to learn from.
+        recipe: every choice.
+        backbone: the pretrained weights.
+        folder: of this network's checkpoints and log.
+        progress: is told of each photo.
+
+    Returns:
+        The network, and what it was before: the pretrained body with a fitted head.
+    """
+    before, network = (_started(labelled, rows, recipe, backbone, folder) for _ in range(2))
+    with progress.stage(f"train {folder.name}", round(recipe.finetune.epochs * len(rows))) as advance:
+        losses = train_on(network, labelled, rows, recipe, folder, advance)
+    (folder / "losses.json").write_text(json.dumps([round(loss, 4) for loss in losses]), encoding="utf-8")
+    return network, before
+
+
+def hold_out_each(
+    labelled: Labelled, recipe: NetworkRecipe, backbone: Path, folder: Path, progress: Progress
+) -> HeldOut:
+    """Leave out each group of sources once and look at its photos with the network that was trained without them.
+
+    Args:
+        labelled: all photos.
+        recipe: its `hold_out` names every source once.
+        backbone: the pretrained weights.
+        folder: of the networks, one each.
+        progress: is told of each photo.
+
+    Raises:
+        DatasetError: the groups do not name every source once.
+    """
+    check_groups(recipe.hold_out, labelled.sources.tolist())
+    found = [hold_out(labelled, group, recipe, backbone, folder / group[0], progress) for group in recipe.hold_out]
+    return HeldOut(
+        np.concatenate([each.rows for each in found]),
+        _joined([each.seen for each in found]),
+        _joined([each.frozen for each in found]),
+    )
+
+
+def hold_out(
+    labelled: Labelled, group: Sequence[str], recipe: NetworkRecipe, backbone: Path, folder: Path, progress: Progress
+) -> HeldOut:
+    """Leave out one group of sources; what was seen is kept in `folder`."""
+    kept = folder / "seen.npz"
+    away = np.isin(labelled.sources, group)
+    rows = np.flatnonzero(away)
+    if not kept.is_file():
+        network, before = train_network(labelled, np.flatnonzero(~away), recipe, backbone, folder, progress)
+        spec = recipe.preprocess
+        views = {
+            name: look(net, labelled.photos.pixels[rows], spec.size, spec.zooms)
+            for name, net in (("seen", network), ("frozen", before))
+        }
+        np.savez(
+            kept, **{f"{name}_{key}": getattr(view, key) for name, view in views.items() for key in Seen.__slots__}
+        )
+    with np.load(kept) as stored:
+        seen, frozen = (Seen(stored[f"{name}_logits"], stored[f"{name}_features"]) for name in ("seen", "frozen"))
+    return HeldOut(rows, seen, frozen)
+
+
+def recalls(labelled: Labelled, rows: NDArray[np.int64], logits: NDArray[np.float32]) -> dict[str, float]:
+    """Return the macro recall of each source, with the mean of each photo's views.
+
+    Args:
+        labelled: all photos.
+        rows: the photos that were looked at.
+        logits: of them, ``[n, views, classes]``.
+    """
+    predicted = logits.mean(axis=1).argmax(axis=1)
+    return dict(by_source(predicted, labelled.labels[rows], labelled.sources[rows]))
+
+
+def _started(
+    labelled: Labelled, rows: NDArray[np.int64], recipe: NetworkRecipe, backbone: Path, folder: Path
+) -> WasteNet:
+    """Return the pretrained body with its first head, which is kept in `folder`."""
+    torch.manual_seed(recipe.seed)
+    body = load_edgetpu(backbone)
+    kept = folder / "first-head.pt"
+    if kept.is_file():
+        network = WasteNet(body, FEATURES, len(labelled.classes), dropout=0.2)
+        network.head.load_state_dict(torch.load(kept, weights_only=True))
+        return network
+    network = first_head(body, FEATURES, labelled, rows, recipe)
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.save(network.head.state_dict(), kept)
+    return network
+
+
+def _joined(seen: Sequence[Seen]) -> Seen:
+    return Seen(np.concatenate([each.logits for each in seen]), np.concatenate([each.features for each in seen]))

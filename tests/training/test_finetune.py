@@ -1,0 +1,133 @@
+"""Whole networks learn, and go on after a kill as if nothing had been."""
+
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from ecosorter.training.augment import Photo
+from ecosorter.training.finetune import finetune, source_balanced
+from ecosorter.training.network import WasteNet
+from ecosorter.training.network_recipe import Augment, Finetune
+from ecosorter.training.recipe import Trainer
+
+GENTLE = Augment(zoom=0.9, turn=0.1, colour=0.2, erase=0, other_floor=0, mix=0.3)
+
+
+def tiny_network() -> WasteNet:
+    torch.manual_seed(0)
+    body = nn.Sequential(nn.Conv2d(3, 8, 4, 4), nn.ReLU(), nn.Conv2d(8, 12, 4, 4), nn.ReLU())
+    return WasteNet(body, 12, 2)
+
+
+def two_kinds(number: int = 48) -> tuple[list[Photo], Any]:
+    """Photos that are red or blue, with noise."""
+    random = np.random.default_rng(0)
+    labels = np.arange(number) % 2
+    noise = random.integers(0, 60, (number, 48, 48, 3))
+    for row, label in enumerate(labels):
+        noise[row, :, :, 2 * label] += 120
+    return [Photo(pixels) for pixels in noise.astype(np.uint8)], labels
+
+
+def run(folder: Path, advance: Any = lambda _: None, **fields: Any) -> tuple[WasteNet, list[float]]:
+    recipe = Finetune.model_validate(
+        {"size": 32, "epochs": 6, "batch_size": 8, "learning_rate": 3e-3, "head_learning_rate": 3e-3, **fields}
+    )
+    network, (photos, labels) = tiny_network(), two_kinds()
+    losses = finetune(
+        network,
+        photos,
+        labels,
+        np.full(len(labels), 1 / len(labels)),
+        recipe=recipe,
+        rule=GENTLE,
+        trainer=Trainer(accelerator="cpu"),
+        seed=5,
+        folder=folder,
+        advance=advance,
+    )
+    return network, losses
+
+
+def weights(network: WasteNet) -> torch.Tensor:
+    return torch.cat([value.flatten() for value in network.state_dict().values()])
+
+
+def test_it_learns_with_every_layer(tmp_path: Path) -> None:
+    network, losses = run(tmp_path)
+    assert len(losses) == 36
+    assert np.mean(losses[-6:]) < 0.7 * np.mean(losses[:6])
+    for (name, before), after in zip(tiny_network().state_dict().items(), network.state_dict().values(), strict=True):
+        assert not torch.equal(before, after), name
+    photos, labels = two_kinds()
+    images = torch.from_numpy(np.stack([p.pixels for p in photos])).permute(0, 3, 1, 2) / 127.5 - 1
+    with torch.inference_mode():
+        assert (network(images).argmax(1).numpy() == labels).mean() > 0.9
+
+
+def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:
+    network, losses = run(tmp_path)
+    advanced: list[int] = []
+    again, same = run(tmp_path, advanced.append)
+    assert torch.equal(weights(network), weights(again))
+    assert (losses, advanced) == (same, [])
+
+
+def test_what_it_knew_is_kept_in_part(tmp_path: Path) -> None:
+    changed, _ = run(tmp_path / "a")
+    half, _ = run(tmp_path / "b", keep=0.5)
+    torch.testing.assert_close(weights(half), (weights(changed) + weights(tiny_network())) / 2)
+
+
+def _die_at(folder: Path, photos: int) -> None:
+    done = 0
+
+    def advance(number: int) -> None:
+        nonlocal done
+        done += number
+        if done >= photos:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    run(folder, advance, epochs=20)
+
+
+@pytest.mark.parametrize("photos", [8, 8 * 50, 8 * 77])
+def test_a_killed_run_goes_on_exactly(tmp_path: Path, photos: int) -> None:
+    whole, losses = run(tmp_path / "whole", epochs=20)
+    process = multiprocessing.get_context("spawn").Process(target=_die_at, args=(tmp_path / "cut", photos))
+    process.start()
+    process.join(120)
+    assert process.exitcode == -signal.SIGKILL
+    advanced: list[int] = []
+    resumed, told = run(tmp_path / "cut", advanced.append, epochs=20)
+    assert told == losses
+    assert sum(advanced) == 120 * 8
+    torch.testing.assert_close(weights(resumed), weights(whole), rtol=0, atol=0)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.sampled_from("abc")), min_size=1, max_size=40),
+    st.floats(0, 1),
+)
+def test_classes_are_drawn_equally_often(rows: list[tuple[int, str]], power: float) -> None:
+    labels = np.array([label for label, _ in rows])
+    drawn = source_balanced(labels, [source for _, source in rows], power)
+    assert drawn.sum() == pytest.approx(1)
+    sums = [drawn[labels == label].sum() for label in np.unique(labels)]
+    assert sums == pytest.approx([1 / len(sums)] * len(sums))
+
+
+def test_the_power_weighs_sources() -> None:
+    labels, sources = np.zeros(5, np.int64), ["a", "a", "a", "a", "b"]
+    assert source_balanced(labels, sources, 1) == pytest.approx([0.2] * 5)
+    assert source_balanced(labels, sources, 0) == pytest.approx([0.125] * 4 + [0.5])
+    assert source_balanced(labels, sources, 0.5) == pytest.approx([1 / 6] * 4 + [1 / 3])
