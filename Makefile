@@ -2,12 +2,14 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+APP := .venv/.app
 READY := .venv/.ready
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: run test check bench clean
+.PHONY: run test check model bench clean
 
-run: $(READY)  ## Train on photos that are found, then classify some of them
-	$(BIN)/python -m benchmarks.first_run
+run: $(APP)  ## The app, with the model that ships in the package
+	$(BIN)/ecosorter serve
 
 test: check  ## Every check: style, types, layers, tests
 	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term
@@ -18,14 +20,24 @@ check: $(READY)  ## Style, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+model: $(READY)  ## The model that ships, trained again from the photos; goes on where it was cut off
+	$(BIN)/ecosorter train ../shared/photos --recipe ecosorter --out runs/ecosorter
+	rm -rf src/ecosorter/models/ecosorter && cp -r runs/ecosorter/bundle src/ecosorter/models/ecosorter
+
 bench: $(READY)  ## Speed beside the published way, on real photos
 	$(BIN)/python -m benchmarks.training
 
 clean:  ## Remove what the commands above made
 	rm -rf .venv build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
+# The app needs neither torch nor the tools for tests.
+$(APP): pyproject.toml constraints.txt
+	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	$(PIP) '.[serve]'
+	touch $(APP)
+
 # torch is pinned in the same install: without the pin, packages that need torch bring GPU libraries of several GB.
 $(READY): pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,serve,dev]'
-	touch $(READY)
+	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	$(PIP) '.[train,serve,dev]'
+	touch $(APP) $(READY)

@@ -28,7 +28,7 @@ def why_not() -> str | None:
 
 @contextmanager
 def server() -> Iterator[str]:
-    """Yield the folder of the running server's socket: ``postgresql://postgres@/NAME?host=FOLDER`` is a database."""
+    """Yield the folder of the running server's socket: ``postgresql://postgres@/postgres?host=FOLDER`` is its URL."""
     folder = Path(tempfile.mkdtemp(prefix="ecosorter-postgres-"))  # pytest's folders are closed to other users
     if os.getuid() == 0 and (user := _user()):
         os.chown(folder, user.pw_uid, user.pw_gid)

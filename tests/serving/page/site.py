@@ -44,10 +44,14 @@ def _ready(port: int) -> bool:
 
 
 class Wire:
-    """A TCP relay in front of a port. `sent` counts the bytes that came from the service, headers and all."""
+    """A TCP relay in front of a port.
+
+    `sent` counts the bytes that came from the service, headers and all; `answers` how many answers they were.
+    """
 
     def __init__(self, port: int) -> None:
         self.sent = 0
+        self.answers = 0
         self._target = port
         self._links: list[socket.socket] = []
         self.port = 0
@@ -91,6 +95,7 @@ class Wire:
             while piece := one.recv(65536):
                 if counted:
                     self.sent += len(piece)
+                    self.answers += piece.count(b"HTTP/1.1 ")
                 other.sendall(piece)
         with suppress(OSError):
             other.shutdown(socket.SHUT_WR)

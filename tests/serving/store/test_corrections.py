@@ -124,10 +124,10 @@ def test_rows_and_photos_agree_while_the_same_photo_comes_and_goes(store: Store,
 class BrokenPlace(PhotoStore):
     """Photos in a folder that takes nothing and lets go of nothing, as a full or unreachable one does."""
 
-    def put(self, sha256: str, jpeg: bytes) -> None:
+    def put(self, sha256: str, jpeg: bytes) -> None:  # noqa: ARG002
         raise StoreError("No space left.")
 
-    def delete(self, sha256: str) -> None:
+    def delete(self, sha256: str) -> None:  # noqa: ARG002
         raise StoreError("No answer.")
 
 
@@ -192,7 +192,7 @@ def test_a_photo_that_is_encoded_differently_since_is_kept_all_the_same(database
         break_place(store, tmp_path)
         with pytest.raises(StoreError):
             store.corrections.add(key, what, photo())
-    run(database, f"UPDATE corrections SET sha256 = '{'0' * 64}'")
+    run(database, f"UPDATE corrections SET sha256 = '{'0' * 64}'")  # noqa: S608
     with Store.open(database, str(tmp_path / "photos")) as store:
         receipt = store.corrections.add(key, what, photo())
         assert receipt is not None

@@ -1,0 +1,123 @@
+"""The service put together: routes, what stands before them, and the life of the engine."""
+
+import asyncio
+import signal
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from ecosorter import __version__
+from ecosorter.guidance import Scheme
+from ecosorter.serving import classify, corrections, health, info, page, review
+from ecosorter.serving.engine import Engine
+from ecosorter.serving.guard import Guard
+from ecosorter.serving.health import reload_model
+from ecosorter.serving.metrics import Metrics
+from ecosorter.serving.problems import ProblemDocument, add_problem_handlers
+from ecosorter.serving.settings import Access, Caps
+from ecosorter.serving.store import Store
+
+
+def create_app(
+    model: Path | None,
+    *,
+    store: Store | None = None,
+    schemes: Sequence[Scheme] = (),
+    caps: Caps = Caps(),  # noqa: B008
+    access: Access = Access(),  # noqa: B008
+    threads: int | None = None,
+    supervisor: int | None = None,
+) -> FastAPI:
+    """Make the service: load the model, start its threads. While it runs, SIGHUP loads the model anew.
+
+    Args:
+        model: folder of a bundle, None for the one that comes with the package.
+        store: of corrections, reviews and tokens; None to do without. Whoever opened it closes it.
+        schemes: somebody's own, beside those of the package; the first becomes the default.
+        caps: what one process takes.
+        access: who may come in.
+        threads: for the model, and as many for decoding; None for one a core.
+        supervisor: process that passes a SIGHUP on to all workers, where there are several.
+
+    Returns:
+        The app. `app.state` has `engine`, `store`, `schemes`, `caps`, `metrics` and `supervisor`.
+
+    Raises:
+        BundleError: the model cannot be used.
+    """
+    metrics = Metrics()
+    engine = Engine.open(model, limits=caps.photo, queue=caps.queue, batch=caps.batch, threads=threads, watch=metrics)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        with _on_hangup(engine, metrics):
+            yield
+        await engine.close()
+
+    app = FastAPI(
+        title="EcoSorter",
+        version=__version__,
+        summary="Which bin does it belong in? Photos in, one of a model's classes or “not sure” out.",
+        docs_url=None,  # its page would load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    app.state.engine, app.state.store, app.state.metrics = engine, store, metrics
+    app.state.caps, app.state.schemes, app.state.supervisor = caps, tuple(schemes), supervisor
+    add_problem_handlers(app)
+    for part in (classify, info, corrections, review, health, page):
+        app.include_router(part.router)
+    app.add_middleware(Guard, caps=caps, access=access, metrics=metrics)  # the last one added is the outermost
+    if access.cors:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(access.cors),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+            expose_headers=["Retry-After", "X-Request-ID"],
+        )
+    if access.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(access.trusted_proxies))
+    _describe_problems(app)
+    return app
+
+
+@contextmanager
+def _on_hangup(engine: Engine, metrics: Metrics) -> Iterator[None]:
+    """Load the model anew whenever the process gets SIGHUP; only a process's main thread can listen to signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop, tasks = asyncio.get_running_loop(), set[asyncio.Task[bool]]()
+
+    def start() -> None:
+        task = loop.create_task(reload_model(engine, metrics))
+        tasks.add(task)  # the loop itself keeps no hold of it
+        task.add_done_callback(tasks.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, start)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # a worker starts with it blocked (serve.py)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """Put the schema that every route's errors refer to into the app's OpenAPI document."""
+    generated = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generated()
+        schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
+        document.setdefault("components", {}).setdefault("schemas", {})["Problem"] = schema
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it

@@ -1,0 +1,128 @@
+"""Write reviewed corrections as a data set: photos, a manifest that `ecosorter train` takes, and a README.
+
+::
+
+    DIR/
+      manifest.csv                             path,label,source,group
+      photos/<contributor>/<sha256>.jpg
+      README.md                                what it is, and what may be done with it
+
+The manifest's `group` is the contributor's pseudonym. Class folders with a folder for each contributor could not say
+that: there, the photos of one contributor in two classes would be two groups.
+"""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ecosorter.errors import StoreError
+from ecosorter.serving.store import Store
+from ecosorter.serving.store.corrections import Listed
+from ecosorter.texts import Language, class_name, texts
+
+SOURCE = "corrections"
+"""The one source of all photos: contributors are groups in it."""
+
+_MADE = {"manifest.csv", "photos", "README.md"}
+_PARTIAL = ".partial"
+_PHOTO = re.compile(rf"[0-9a-f]{{64}}\.jpg({re.escape(_PARTIAL)})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export holds: photos by class, contributors, and how many photos of an earlier export were removed."""
+
+    classes: Mapping[str, int]
+    contributors: int
+    removed: int
+
+
+def export(store: Store, folder: Path, *, language: Language) -> Exported:
+    """Bring a folder to what the store holds now: what was reviewed since is added, what was withdrawn is removed.
+
+    A photo that one contributor sent several times is there once, under the label that was settled last. Killed at
+    any moment, the manifest names only photos that are there; running it again does the rest.
+
+    Args:
+        store: where the corrections are.
+        folder: a new one, or one of an earlier export.
+        language: of the README.
+
+    Raises:
+        StoreError: the folder holds something else or cannot be written, or the store does not answer.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if other := sorted({path.name.removesuffix(_PARTIAL) for path in folder.iterdir()} - _MADE):
+            raise StoreError(f"{folder} holds something else ({other[0]}); give a new folder, or an earlier export's.")
+        chosen = {(row.contributor, row.photo): row for row in store.corrections.usable()}
+        rows = sorted(
+            (row for row in chosen.values() if _copied(store, row, folder)), key=lambda row: _place(row).as_posix()
+        )
+        _replace(folder / "manifest.csv", _manifest(rows))
+        removed = _remove_others(folder, {folder / _place(row) for row in rows})
+        exported = Exported(
+            classes=dict(sorted(Counter(str(row.settled) for row in rows).items())),
+            contributors=len({row.contributor for row in rows}),
+            removed=removed,
+        )
+        _replace(folder / "README.md", _readme(exported, language).encode())
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be written ({error.strerror}); give another folder.") from error
+    return exported
+
+
+def _place(row: Listed) -> Path:
+    return Path("photos", row.contributor, f"{row.photo}.jpg")
+
+
+def _copied(store: Store, row: Listed, folder: Path) -> bool:
+    """Copy a photo unless it is there; False when it was withdrawn a moment ago."""
+    target = folder / _place(row)
+    if target.exists():
+        return True
+    jpeg = store.reviews.photo(row.id)
+    if jpeg is None:
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _replace(target, jpeg)
+    return True
+
+
+def _replace(path: Path, content: bytes) -> None:
+    partial = path.with_name(path.name + _PARTIAL)
+    partial.write_bytes(content)
+    partial.replace(path)
+
+
+def _manifest(rows: Iterable[Listed]) -> bytes:
+    text = io.StringIO(newline="")
+    table = csv.writer(text)
+    table.writerow(("path", "label", "source", "group"))
+    table.writerows((_place(row).as_posix(), row.settled, SOURCE, row.contributor) for row in rows)
+    return text.getvalue().encode()
+
+
+def _remove_others(folder: Path, wanted: set[Path]) -> int:
+    """Remove photos that are wanted no more, and what a kill has left; nothing that an export would not have made."""
+    removed = 0
+    for contributor in [path for path in folder.glob("photos/*") if path.is_dir() and not path.is_symlink()]:
+        for photo in contributor.iterdir():
+            if photo not in wanted and _PHOTO.fullmatch(photo.name):
+                photo.unlink()
+                removed += photo.suffix == ".jpg"
+        if not any(contributor.iterdir()):
+            contributor.rmdir()
+    return removed
+
+
+def _readme(exported: Exported, language: Language) -> str:
+    words = texts("corrections", language)
+    classes = "\n".join(f"- {class_name(label, language)} (`{label}`): {n}" for label, n in exported.classes.items())
+    return words["readme"].format(
+        photos=sum(exported.classes.values()), contributors=exported.contributors, classes=classes
+    )

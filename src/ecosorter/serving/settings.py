@@ -1,0 +1,74 @@
+"""What an operator decides about the service. Nothing heavy is imported here: the command line reads the defaults."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ecosorter.photos import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """What one process takes.
+
+    Attributes:
+        body_bytes: of one request.
+        held_bytes: of the bodies of all requests that are being answered.
+        photos: in one request.
+        photo: caps on each photo.
+        queue: photos that may wait or be worked on.
+        batch: photos that the model takes at a time.
+        upload_seconds: until the last byte of a body has come.
+        seconds: from then to the answers.
+    """
+
+    body_bytes: int = 50_000_000
+    held_bytes: int = 500_000_000
+    photos: int = 20
+    photo: Limits = Limits()  # noqa: RUF009 - frozen
+    queue: int = 64
+    batch: int = 4
+    upload_seconds: float = 60
+    seconds: float = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may come in, and what is noted of them.
+
+    Attributes:
+        rate: requests a second to /v1 that one client may send for long, by worker; 0 for no limit.
+        burst: how many at once.
+        trusted_proxies: addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed; none else's.
+        cors: origins whose pages may call the service, as in ``https://example.org``.
+        log_clients: write the clients' addresses into the log.
+    """
+
+    rate: float = 10
+    burst: int = 60
+    trusted_proxies: tuple[str, ...] = ()
+    cors: tuple[str, ...] = ()
+    log_clients: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a process needs to make the app. Workers get it pickled, with uvicorn's own configuration.
+
+    Attributes:
+        model: folder of a bundle; None for the one that comes with the package.
+        corrections: whether there is a store; `database`, `photos_at` and `two_person` are for `Store.open`.
+        schemes: files of somebody's own schemes; the first becomes the default.
+        threads: of each worker, for the model and for decoding; None shares the cores among them.
+        supervisor: set here, see `create_app`.
+    """
+
+    model: Path | None = None
+    corrections: bool = True
+    database: str | None = None
+    photos_at: str | None = None
+    two_person: bool = False
+    schemes: tuple[Path, ...] = ()
+    caps: Caps = Caps()
+    access: Access = Access()
+    threads: int | None = None
+    supervisor: int | None = None

@@ -1,0 +1,142 @@
+"""Reviewers look at photos that people corrected, the most doubtful first, and decide what becomes training data."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import selectinload
+
+from ecosorter.serving.store.database import Database
+from ecosorter.serving.store.photos import PhotoStore
+from ecosorter.serving.store.tables import Correction, Decision, State, Vote, now
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """One reviewer's decision; `label` is the class that it amounts to, None for a rejection."""
+
+    reviewer: str
+    decision: Decision
+    label: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A correction as a reviewer sees it; `settled` is the class on which the review ended."""
+
+    id: UUID
+    created: datetime
+    best: str
+    label: str | None
+    truth: str
+    confidence: float
+    photo: bool
+    votes: Sequence[Cast]
+    state: State
+    settled: str | None
+
+
+class Reviews:
+    """The reviews in a database.
+
+    Args:
+        database: where the corrections are.
+        photos: where their photos are.
+        two_person: a correction is settled when two reviewers decide the same; else one is enough.
+    """
+
+    def __init__(self, database: Database, photos: PhotoStore, *, two_person: bool) -> None:
+        self._database, self._photos = database, photos
+        self.votes_needed = 2 if two_person else 1
+
+    def queue(self, reviewer: str, limit: int) -> tuple[list[Item], int]:
+        """Return what a reviewer should look at next, and how many there are in all.
+
+        Only corrections with a photo are there, for without one there is nothing to judge; and none on which this
+        reviewer has decided. First come those on which reviewers differ, then those where the model and the
+        person differ, in each case the model's least certain answers first, then the oldest.
+        """
+        decided = select(Vote.id).where(Vote.correction_id == Correction.id, Vote.reviewer == reviewer).exists()
+        waiting = (Correction.state == "open", Correction.photo == "kept", ~decided)
+        doubtful_first = (
+            Correction.disputed.desc(),
+            (Correction.truth != Correction.best).desc(),
+            Correction.confidence,
+            Correction.created,
+            Correction.id,
+        )
+        query = select(Correction).where(*waiting).order_by(*doubtful_first).limit(limit)
+        with self._database.reading() as session:
+            rows = session.scalars(query.options(selectinload(Correction.votes))).all()
+            left = session.scalar(select(func.count()).select_from(Correction).where(*waiting)) or 0
+        return [_item(row) for row in rows], left
+
+    def photo(self, correction: UUID) -> bytes | None:
+        """Return the JPEG of a correction, None when it has none, or none any more."""
+        with self._database.reading() as session:
+            row = session.get(Correction, correction)
+        if row is None or row.photo != "kept" or row.sha256 is None:
+            return None
+        return self._photos.get(row.sha256)
+
+    def decide(
+        self, correction: UUID, reviewer: str, decision: Decision, label: str | None = None
+    ) -> Item | Literal["unknown", "settled"]:
+        """Note a reviewer's decision, and settle the correction when enough of them agree.
+
+        Deciding again replaces the reviewer's own decision, also after the end: fingers slip.
+
+        Args:
+            correction: which one.
+            reviewer: whose decision it is.
+            decision: ``accept`` what the person said, ``relabel`` it, or ``reject`` the photo.
+            label: the class for ``relabel``.
+
+        Returns:
+            The correction after that; ``"unknown"`` when there is none with a photo, ``"settled"`` when others have
+            settled it.
+        """
+        with self._database.writing() as session:
+            row = session.get(Correction, correction, with_for_update=True)
+            if row is None or row.photo != "kept":
+                return "unknown"
+            mine = next((vote for vote in row.votes if vote.reviewer == reviewer), None)
+            if mine is None:
+                if row.state != "open":
+                    return "settled"
+                mine = Vote(reviewer=reviewer)
+                row.votes.append(mine)
+            mine.label = {"accept": row.truth, "relabel": label, "reject": None}[decision]
+            mine.decision = "accept" if mine.label == row.truth else decision
+            self._settle(row)
+            session.flush()
+            return _item(row)
+
+    def _settle(self, row: Correction) -> None:
+        counts = Counter(vote.label for vote in row.votes)
+        row.disputed = len(counts) > 1
+        label, votes = counts.most_common(1)[0]
+        if votes < self.votes_needed:
+            row.state, row.settled, row.settled_at = "open", None, None
+        else:
+            row.state = "rejected" if label is None else "accepted" if label == row.truth else "relabelled"
+            row.settled, row.settled_at = label, now()
+
+
+def _item(row: Correction) -> Item:
+    return Item(
+        id=row.id,
+        created=row.created,
+        best=row.best,
+        label=row.label,
+        truth=row.truth,
+        confidence=row.confidence,
+        photo=row.photo == "kept",
+        votes=[Cast(vote.reviewer, vote.decision, vote.label) for vote in row.votes],
+        state=row.state,
+        settled=row.settled,
+    )

@@ -1,0 +1,61 @@
+"""Count corrections: how often the model was right according to people, and how far the review is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from ecosorter.serving.store.database import Database
+from ecosorter.serving.store.tables import Consent, Correction, State
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Numbers of corrections.
+
+    Attributes:
+        total: all of them.
+        right: where the person agreed with the model's best class.
+        with_photo: where a photo is kept.
+        contributors: different devices.
+        by_state: of the review.
+        by_consent: to keeping the photo.
+        confusions: where they disagreed: by (the model's best class, what the person said), the most frequent first.
+    """
+
+    total: int
+    right: int
+    with_photo: int
+    contributors: int
+    by_state: Mapping[State, int]
+    by_consent: Mapping[Consent, int]
+    confusions: Mapping[tuple[str, str], int]
+
+
+def statistics(database: Database) -> Statistics:
+    """Count what is in a database."""
+    n = func.count()
+    seen = Correction.photo != "pending"  # pending ones were never acknowledged
+    with database.reading() as session:
+        total, contributors = session.execute(
+            select(n, func.count(Correction.contributor.distinct())).where(seen)
+        ).one()
+        return Statistics(
+            total=total,
+            right=session.scalar(select(n).where(seen, Correction.truth == Correction.best)) or 0,
+            with_photo=session.scalar(select(n).where(Correction.photo == "kept")) or 0,
+            contributors=contributors,
+            by_state=dict(session.execute(select(Correction.state, n).where(seen).group_by(Correction.state)).all()),
+            by_consent=dict(
+                session.execute(select(Correction.consent, n).where(seen).group_by(Correction.consent)).all()
+            ),
+            confusions={
+                (best, truth): count
+                for best, truth, count in session.execute(
+                    select(Correction.best, Correction.truth, n)
+                    .where(seen, Correction.truth != Correction.best)
+                    .group_by(Correction.best, Correction.truth)
+                    .order_by(n.desc(), Correction.best, Correction.truth)
+                )
+            },
+        )

@@ -1,0 +1,87 @@
+"""The store: a database and the photos that belong to it, opened together."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ecosorter.photos import Limits
+from ecosorter.serving.store.corrections import Corrections
+from ecosorter.serving.store.database import Database, data_folder, database_url
+from ecosorter.serving.store.photos import PhotoStore
+from ecosorter.serving.store.reviews import Reviews
+from ecosorter.serving.store.statistics import Statistics, statistics
+from ecosorter.serving.store.tokens import Tokens
+
+
+class Store:
+    """Corrections, their photos, reviews and tokens. Safe to use from several threads and from several processes.
+
+    Attributes:
+        corrections: what people said.
+        reviews: what reviewers decided on it.
+        tokens: who may review and administer.
+        photos: where the photos lie.
+    """
+
+    def __init__(self, database: Database, photos: PhotoStore, *, two_person: bool, limits: Limits) -> None:
+        self._database = database
+        self.photos = photos
+        self.corrections = Corrections(database, photos, limits)
+        self.reviews = Reviews(database, photos, two_person=two_person)
+        self.tokens = Tokens(database)
+
+    @classmethod
+    def open(
+        cls,
+        database: str | None = None,
+        photos_at: str | None = None,
+        *,
+        two_person: bool = False,
+        limits: Limits | None = None,
+    ) -> Self:
+        """Open a store; make it where there is none, bring its tables up to date, finish what a kill left half-way.
+
+        Args:
+            database: ``postgresql://…``, ``sqlite:///…`` or the path of an SQLite file; None for
+                ``corrections.sqlite`` in the user's data folder.
+            photos_at: a folder, or a URL that fsspec knows (``s3://bucket/folder``), for the photos of this database
+                alone. None for a folder named after the database: beside an SQLite file, else in the data folder.
+            two_person: a correction is settled when two reviewers decide the same; else one is enough.
+            limits: caps on the photos that come in.
+
+        Raises:
+            StoreError: the database or the photos' place cannot be used; the message says why.
+        """
+        url = database_url(database)
+        file = Path(url.database or "corrections")
+        if photos_at is None:
+            folder = file.absolute().parent if url.drivername == "sqlite" else data_folder()
+            photos_at = str(folder / f"{file.stem}-photos")
+        opened = Database(url)
+        try:
+            store = cls(opened, PhotoStore(photos_at), two_person=two_person, limits=limits or Limits())
+            store.corrections.sweep()
+        except BaseException:
+            opened.close()
+            raise
+        return store
+
+    def statistics(self) -> Statistics:
+        """Count what is in it."""
+        return statistics(self._database)
+
+    def ready(self) -> bool:
+        """Tell whether the database and the photos' place answer. Never raises."""
+        return self._database.answers() and self.photos.answers()
+
+    def close(self) -> None:
+        """Close the connections to the database."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,147 @@
+// What to do with an item: the bin, the question, do and do not, and who says so.
+
+import * as api from "./api.js";
+import { binColour, drawBin, schemePicker } from "./bins.js";
+import { schemeId } from "./catalog.js";
+import { el, icon } from "./dom.js";
+import * as items from "./items.js";
+import { say } from "./screens.js";
+import { language, word } from "./words.js";
+
+/** The classes that the advice is about: the person's choice, the model's answer, or all that it may be. */
+export function candidatesOf(item) {
+  if (item.picked) return [item.picked];
+  const { label, candidates } = item.result;
+  return label ? [label] : candidates.map(({ id }) => id);
+}
+
+const fits = (advice, item, candidates) =>
+  advice &&
+  advice.scheme === (schemeId() ?? advice.scheme) &&
+  advice.language === language() &&
+  advice.candidates.join() === candidates.join() &&
+  (!item.answer || advice.answer === item.answer);
+
+/** Return {advice, old}: for the scheme, language and answer of now; the last one there was, marked old, without a network. */
+export async function adviceFor(item) {
+  if (item.result.certainty === "no_waste" && !item.picked) return { advice: null, old: false };
+  const candidates = candidatesOf(item);
+  if (fits(item.guidance, item, candidates)) return { advice: item.guidance, old: false };
+  try {
+    const advice = await api.guidance(candidates, schemeId(), item.answer, language());
+    await items.change(item.id, { guidance: advice });
+    return { advice, old: false };
+  } catch {
+    const same = item.guidance?.candidates.join() === candidates.join();
+    return { advice: same ? item.guidance : null, old: true };
+  }
+}
+
+/** Draw the advice. `onAnswer` gets the id of an answer, `onScheme` is called when another scheme was chosen. */
+export function drawAdvice({ advice, old }, { onAnswer, onScheme }) {
+  const box = el("div", { class: "advice" });
+  if (!advice) {
+    box.append(el("p", { class: "note" }, word("guidance_missing")));
+    return box;
+  }
+  box.append(
+    ...[
+      old && el("p", { class: "note" }, word("guidance_old")),
+      advice.cautious && el("p", { class: "caution" }, icon("warn"), el("span", {}, advice.caution)),
+      binCard(advice),
+      advice.question && question(advice, onAnswer),
+      steps(advice.do, "do", "check"),
+      steps(advice.do_not, "do_not", "cross"),
+      footer(advice, onScheme),
+    ].filter(Boolean),
+  );
+  return box;
+}
+
+/** Tell a screen reader where the item goes now. */
+export function sayAdvice(advice) {
+  if (!advice) return;
+  const { bin } = advice;
+  say(advice.accepted && bin ? word("said_bin", { colour: bin.colour, bin: bin.name }) : advice.reason);
+}
+
+function binCard({ bin, accepted, reason }) {
+  if (!bin) {
+    return el(
+      "div",
+      { class: "bincard" },
+      el("span", { class: "bin nobin", "aria-hidden": "true" }, "?"),
+      el("div", {}, el("h2", { class: "bin-name" }, word("no_bin")), el("p", {}, reason)),
+    );
+  }
+  const card = el(
+    "div",
+    { class: "bincard" },
+    drawBin(bin),
+    el(
+      "div",
+      {},
+      el("p", { class: "eyebrow" }, word(accepted ? "put_into" : "not_accepted")),
+      el("h2", { class: "bin-name" }, bin.name),
+      el("p", { class: "bin-colour" }, `${binColour(bin)} `, el("span", { "aria-hidden": "true" }, bin.symbol)),
+      bin.how && el("p", { class: "bin-how" }, bin.how),
+    ),
+  );
+  card.style.setProperty("--bin", bin.hex);
+  return card;
+}
+
+function question({ question: { text, answers }, answer }, onAnswer) {
+  return el(
+    "fieldset",
+    { class: "question" },
+    el("legend", {}, text),
+    el(
+      "div",
+      { class: "choices" },
+      answers.map(({ id, name }) =>
+        el(
+          "label",
+          { class: "choice" },
+          el("input", { type: "radio", name: "answer", id: `answer-${id}`, value: id, checked: id === answer, onchange: () => onAnswer(id) }),
+          el("span", {}, name),
+        ),
+      ),
+    ),
+  );
+}
+
+function steps(lines, key, mark) {
+  if (!lines.length) return null;
+  return el(
+    "section",
+    { class: `steps ${key}` },
+    el("h2", {}, word(key)),
+    el("ul", {}, lines.map((line) => el("li", {}, icon(mark), el("span", {}, line)))),
+  );
+}
+
+function footer(advice, onScheme) {
+  const sources = [...advice.sources, ...advice.advice_sources];
+  const checked = new Date(`${advice.checked}T12:00`).toLocaleDateString(language(), { dateStyle: "long" });
+  return el(
+    "div",
+    { class: "according" },
+    el("label", { for: "answer-scheme" }, word("according_to")),
+    schemePicker("answer-scheme", onScheme),
+    el(
+      "details",
+      {},
+      el("summary", {}, word("sources")),
+      el("p", {}, `${advice.place}. ${word("checked", { date: checked })}.`),
+      advice.note && el("p", {}, advice.note),
+      el(
+        "ul",
+        {},
+        sources.map(({ title, url, date }) =>
+          el("li", {}, url ? el("a", { href: url, rel: "noopener noreferrer", target: "_blank" }, title) : title, date && ` (${date})`),
+        ),
+      ),
+    ),
+  );
+}

@@ -1,0 +1,80 @@
+// The service's addresses, in one place. The service worker uses this too: no document, no localStorage here.
+
+const PATIENCE = 60_000; // ms; a photo of 150 kB on a poor 2G line takes about 30 s
+
+/** What the service refused, with the words it gave (RFC 9457). `status` 0: it was not reached at all. */
+export class Problem extends Error {
+  constructor(status, body = {}, retryAfter = 0) {
+    super(body.detail || body.title || String(status));
+    Object.assign(this, { status, code: body.code, title: body.title, detail: body.detail, retryAfter });
+  }
+
+  /** Asking again later may help. */
+  get passing() {
+    return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
+  }
+}
+
+async function ask(path, { query = {}, token, ...options } = {}) {
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) {
+    for (const each of [value].flat()) if (each !== null && each !== undefined && each !== "") search.append(key, each);
+  }
+  const headers = { Accept: "application/json", ...options.headers };
+  if (token) headers.Authorization = `Bearer ${token}`;
+  const giveUp = new AbortController();
+  const timer = setTimeout(() => giveUp.abort(), PATIENCE);
+  let response;
+  try {
+    response = await fetch(`${path}?${search}`.replace(/\?$/, ""), { ...options, headers, signal: giveUp.signal });
+  } catch {
+    throw new Problem(0);
+  } finally {
+    clearTimeout(timer);
+  }
+  if (response.ok) return response;
+  const body = await response.json().catch(() => ({}));
+  throw new Problem(response.status, body, Number(response.headers.get("Retry-After")) || 0);
+}
+
+const json = async (...request) => (await ask(...request)).json();
+
+function form(fields) {
+  const data = new FormData();
+  for (const [key, value, name] of fields) name ? data.append(key, value, name) : data.append(key, value);
+  return data;
+}
+
+export const classes = (lang) => json("/v1/classes", { query: { lang } });
+export const schemes = (lang) => json("/v1/schemes", { query: { lang } });
+export const guidance = (candidates, scheme, answer, lang) =>
+  json("/v1/guidance", { query: { candidates, scheme, answer, lang } });
+
+/** Classify one photo: one a request, so that a bad line loses one and not all. Its own name stays on the phone. */
+export const classify = (photo, scheme, lang) =>
+  json("/v1/classify", { method: "POST", query: { lang, scheme, cam: "true" }, body: form([["photos", photo, "photo.jpg"]]) });
+
+/** Send a correction; the same key again changes nothing, so a lost answer is no harm. */
+export const correct = (key, data, photo) =>
+  json("/v1/corrections", {
+    method: "POST",
+    query: { lang: data.lang },
+    headers: { "Idempotency-Key": key },
+    body: form([["data", JSON.stringify(data)], ...(photo ? [["photo", photo, "photo.jpg"]] : [])]),
+  });
+
+export const withdraw = (id, secret) =>
+  ask(`/v1/corrections/${encodeURIComponent(id)}/photo`, { method: "DELETE", token: secret });
+
+export const review = {
+  me: (token) => json("/v1/review/me", { token }),
+  queue: (token) => json("/v1/review/queue", { token, query: { limit: 20 } }),
+  photo: async (token, id) => (await ask(`/v1/review/${encodeURIComponent(id)}/photo`, { token })).blob(),
+  decide: (token, id, decision, label) =>
+    json(`/v1/review/${encodeURIComponent(id)}`, {
+      token,
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ decision, label }),
+    }),
+};

@@ -1,0 +1,62 @@
+// The camera inside the page: no other app opens, so a phone with little memory does not throw the page away.
+
+import { jpeg } from "./shrink.js";
+
+let stream = null;
+let found = null;
+
+/** This browser can show a camera in the page. (Not on plain http: there the phone's own camera app is opened.) */
+export const hasLiveCamera = () => Boolean(navigator.mediaDevices?.getUserMedia);
+
+const part = (id) => document.getElementById(id);
+
+/** Wire the dialog. `onPhoto` gets the photo; `askNative` opens the phone's camera app. */
+export function prepareCamera(onPhoto, askNative) {
+  const dialog = part("camera");
+  dialog.addEventListener("close", stop);
+  part("camera-close").addEventListener("click", () => dialog.close());
+  part("camera-native").addEventListener("click", () => {
+    dialog.close();
+    askNative();
+  });
+  part("camera-shoot").addEventListener("click", async () => {
+    const video = part("camera-view");
+    const photo = await jpeg(video, video.videoWidth, video.videoHeight);
+    dialog.close();
+    onPhoto(photo);
+  });
+  // A camera that goes on filming in a pocket empties the battery.
+  document.addEventListener("visibilitychange", () => document.hidden && dialog.open && dialog.close());
+}
+
+/** Open the rear camera; where it is refused, say so and offer the phone's own camera app. */
+export async function openCamera() {
+  const dialog = part("camera");
+  part("camera-refused").hidden = true;
+  part("camera-shoot").disabled = true;
+  dialog.showModal();
+  const mine = (found = Symbol("camera"));
+  try {
+    const opened = await navigator.mediaDevices.getUserMedia({
+      audio: false,
+      video: { facingMode: { ideal: "environment" }, width: { ideal: 1280 }, height: { ideal: 960 } },
+    });
+    if (mine !== found || !dialog.open) return opened.getTracks().forEach((track) => track.stop()); // closed meanwhile
+    stream = opened;
+    const video = part("camera-view");
+    video.srcObject = stream;
+    await video.play();
+    part("camera-shoot").disabled = false;
+    part("camera-shoot").focus();
+  } catch {
+    if (mine !== found || !dialog.open) return;
+    part("camera-refused").hidden = false;
+    part("camera-native").focus();
+  }
+}
+
+function stop() {
+  stream?.getTracks().forEach((track) => track.stop());
+  stream = null;
+  part("camera-view").srcObject = null;
+}

@@ -1,0 +1,128 @@
+// "Right", or "it is really …": what makes the model better. The photo goes along only with consent, given each time.
+
+import * as api from "./api.js";
+import { classList, className } from "./catalog.js";
+import { el, icon, randomHex, randomUuid } from "./dom.js";
+import * as items from "./items.js";
+import { recall, remember } from "./memory.js";
+import { flush } from "./queue.js";
+import { say, toast } from "./screens.js";
+import { language, word } from "./words.js";
+
+/** A random name of this device, so that one person's photos stay together. It says nothing about the person. */
+function contributor() {
+  const known = recall("contributor") ?? randomUuid();
+  remember("contributor", known);
+  return known;
+}
+
+async function send(item, truth, consent) {
+  const { best, label, confidence } = item.result;
+  // The secret stays in the item: it proves later that whoever asks for the photo's deletion is who gave it.
+  const secret = randomHex(32);
+  const data = { model: item.model, best, label, confidence, truth, consent, contributor: contributor(), secret, lang: language() };
+  const correction = { key: randomUuid(), data, secret, state: "waiting" };
+  await items.change(item.id, { correction, picked: truth === "other" ? null : truth });
+  say(word("thanks"));
+  flush();
+}
+
+/** The box below an answer. */
+export function feedback(item) {
+  if (item.correction) return thanks(item);
+  const said = item.picked ?? item.result.label;
+  const chosen = item.picked && item.picked !== item.result.label;
+  const box = consentBox("consent");
+  return el(
+    "section",
+    { class: "feedback" },
+    el("h2", {}, word(chosen ? "feedback_chosen" : "feedback_heading")),
+    el("p", { class: "muted" }, word("feedback_why")),
+    el(
+      "div",
+      { class: "pair" },
+      el("button", { class: "button", id: "feedback-right", onclick: () => send(item, said, box.ticked()) }, icon("check"), word(chosen ? "feedback_send" : "feedback_right", { name: className(said) })),
+      el("button", { class: "button", id: "feedback-wrong", onclick: () => openSheet(item, { consent: box.ticked() }) }, icon("pencil"), word("feedback_wrong")),
+    ),
+    box.element,
+  );
+}
+
+function consentBox(id, ticked = false) {
+  const input = el("input", { type: "checkbox", id, checked: ticked, "aria-describedby": `${id}-detail` });
+  const element = el(
+    "div",
+    { class: "consent" },
+    el("label", { class: "tick" }, input, el("span", {}, word("consent"))),
+    el("p", { id: `${id}-detail`, class: "muted small" }, word("consent_detail")),
+  );
+  return { element, ticked: () => input.checked };
+}
+
+/** Ask what it really is. */
+export function openSheet(item, { consent = false } = {}) {
+  const sheet = document.getElementById("sheet");
+  const box = consentBox("sheet-consent", consent);
+  const missing = el("p", { class: "error", role: "alert" });
+  const choice = (id, name) =>
+    el("label", { class: "choice" }, el("input", { type: "radio", name: "truth", value: id }), el("span", {}, name));
+  const form = el(
+    "form",
+    {
+      method: "dialog",
+      novalidate: true,
+      onsubmit: (event) => {
+        const truth = new FormData(form).get("truth");
+        if (truth) return void send(item, truth, box.ticked());
+        event.preventDefault();
+        missing.textContent = word("choose_first");
+        form.querySelector("input").focus();
+      },
+    },
+    el("fieldset", {}, el("legend", {}, el("h2", {}, word("sheet_heading"))), el("div", { class: "choices grid" }, classList().map(({ id, name }) => choice(id, name)), choice("other", word("class_other")))),
+    missing,
+    box.element,
+    el("div", { class: "pair" }, el("button", { class: "button", type: "button", onclick: () => sheet.close() }, word("cancel")), el("button", { class: "button primary", id: "sheet-send" }, word("send"))),
+  );
+  sheet.setAttribute("aria-label", word("sheet_heading"));
+  sheet.replaceChildren(form);
+  sheet.showModal();
+}
+
+function thanks(item) {
+  const { correction } = item;
+  const name = correction.data.truth === "other" ? word("class_other") : className(correction.data.truth);
+  const refused = correction.state === "refused";
+  const detail = refused
+    ? word("correction_refused", { detail: correction.detail })
+    : word(correction.withdrawn ? "withdrawn" : correction.data.consent ? "thanks_photo" : "thanks_label", { name });
+  return el(
+    "section",
+    { class: "feedback thanks" },
+    el("h2", {}, icon(refused ? "cross" : "leaf"), refused ? word("feedback_heading") : word("thanks")),
+    el("p", {}, detail),
+    correction.state === "waiting" && el("p", { class: "muted" }, word("thanks_later")),
+    isOnServer(item) && el("button", { class: "button", id: "withdraw", onclick: () => withdrawAndSay(item) }, word("withdraw")),
+  );
+}
+
+export const isOnServer = ({ correction }) => Boolean(correction?.photoKept && !correction.withdrawn);
+
+/** Have the photo deleted on the server. Throws `Problem` where that did not work. */
+export async function withdraw(item) {
+  try {
+    await api.withdraw(item.correction.id, item.correction.secret);
+  } catch (problem) {
+    if (problem.status !== 404) throw problem; // gone already is what was asked for
+  }
+  await items.change(item.id, { correction: { ...item.correction, withdrawn: true } });
+}
+
+async function withdrawAndSay(item) {
+  try {
+    await withdraw(item);
+    toast(word("withdrawn"));
+  } catch {
+    toast(word("withdraw_failed"));
+  }
+}

@@ -1,0 +1,188 @@
+// The page for people who review corrections: one case after the other, by touch or by keyboard.
+
+import * as api from "./api.js";
+import { el, icon, picture } from "./dom.js";
+import { recall, remember } from "./memory.js";
+import { firstLanguage, language, speak, word } from "./words.js";
+
+const TOKEN = "ecosorter.token"; // in sessionStorage: gone with the tab
+const main = document.getElementById("main");
+const leave = document.getElementById("leave");
+let person = null;
+let classes = [];
+let queue = [];
+let left = 0;
+let busy = false;
+
+const token = () => sessionStorage.getItem(TOKEN);
+const nameOf = (id) => (id === "other" ? word("class_other") : (classes.find((each) => each.id === id)?.name ?? id ?? word("not_sure")));
+const keysOn = () => recall("keys") !== "off";
+
+function put(...content) {
+  main.replaceChildren(...content);
+  main.querySelector("h1")?.focus();
+}
+
+function say(text) {
+  document.getElementById("said").textContent = text;
+}
+
+function drawDoor(problem = "") {
+  leave.hidden = true;
+  const field = el("input", { type: "password", id: "token", autocomplete: "off", required: true, "aria-describedby": "token-problem" });
+  const enter = (event) => {
+    event.preventDefault();
+    sessionStorage.setItem(TOKEN, field.value.trim());
+    open();
+  };
+  put(
+    el(
+      "form",
+      { class: "door", onsubmit: enter },
+      el("h1", { tabindex: -1 }, word("review_heading")),
+      el("p", { class: "lead" }, word("review_lead")),
+      el("label", {}, word("review_token"), field),
+      el("p", { class: "error", id: "token-problem", role: "alert" }, problem),
+      el("button", { class: "button primary" }, word("review_enter")),
+    ),
+  );
+}
+
+/** Sign in with the token and fetch the queue. */
+async function open() {
+  try {
+    person = await api.review.me(token());
+    ({ classes } = await api.classes(language()));
+    await fill();
+  } catch (problem) {
+    if (problem.status === 401 || problem.status === 403) sessionStorage.removeItem(TOKEN);
+    drawDoor(problem.status === 401 || problem.status === 403 ? word("review_wrong_token") : problem.detail || word("broken"));
+  }
+}
+
+async function fill() {
+  const answer = await api.review.queue(token());
+  queue = answer.items;
+  left = answer.left;
+  await drawCase();
+}
+
+async function drawCase() {
+  leave.hidden = false;
+  const item = queue[0];
+  if (!item) return drawDone();
+  const photo = item.photo ? await api.review.photo(token(), item.id).catch(() => null) : null;
+  const keys = el("input", { type: "checkbox", id: "keys", checked: keysOn(), onchange: () => setKeys(keys.checked) });
+  put(
+    el(
+      "article",
+      { class: keysOn() ? "case" : "case keys-off" },
+      el("header", {}, el("h1", { tabindex: -1 }, word("review_heading")), el("p", { class: "muted" }, word("review_hello", { name: person.name, left }))),
+      el("figure", { class: "photo" }, photo ? el("div", { class: "frame" }, picture(photo, word("review_photo_alt"))) : el("p", { class: "none" }, word("review_no_photo"))),
+      el(
+        "div",
+        { class: "desk" },
+        facts(item),
+        el(
+          "div",
+          { class: "pair" },
+          deed("accept", "check", "A", () => decide("accept", null, word("review_said_accept"))),
+          deed("reject", "cross", "R", () => decide("reject", null, word("review_said_reject"))),
+          deed("next", "right", "→", next),
+        ),
+        el("h2", {}, word("review_relabel")),
+        el("div", { class: "relabel" }, classes.map(({ id, name }, index) => el("button", { class: "button", id: `as-${id}`, onclick: () => relabel(id) }, el("kbd", { "aria-hidden": "true" }, String(index + 1)), name))),
+        el("label", { class: "tick" }, keys, el("span", {}, word("review_keys"), el("span", { class: "muted small" }, `: ${word("review_keys_detail")}`))),
+      ),
+    ),
+  );
+  return undefined;
+}
+
+const deed = (name, mark, key, act) =>
+  el("button", { class: name === "accept" ? "button primary" : "button", id: name, onclick: act }, icon(mark), word(`review_${name}`), el("kbd", { "aria-hidden": "true" }, key));
+
+function facts({ best, label, truth, confidence, votes }) {
+  const fact = (key, value, attributes = {}) => el("div", {}, el("dt", {}, word(key)), el("dd", attributes, value));
+  const sure = word("percent", { percent: Math.round(100 * confidence) });
+  const said = (votes ?? []).map((vote) => [vote.reviewer, word(`review_${vote.decision}`), vote.label && nameOf(vote.label)].filter(Boolean).join(" "));
+  return el(
+    "dl",
+    { class: "facts" },
+    fact("review_model_said", `${nameOf(label ?? best)} (${sure})`),
+    fact("review_person_said", nameOf(truth)),
+    fact("review_votes", said.join(", ") || word("review_no_votes"), { class: "votes" }),
+  );
+}
+
+function drawDone() {
+  put(
+    el(
+      "div",
+      { class: "door" },
+      el("h1", { tabindex: -1 }, word("review_done")),
+      el("p", { class: "lead" }, word("review_done_detail")),
+      el("button", { class: "button", id: "reload", onclick: open }, word("review_reload")),
+    ),
+  );
+}
+
+const relabel = (id) => decide("relabel", id, word("review_said_relabel", { name: nameOf(id) }));
+
+async function decide(decision, label, said) {
+  if (busy) return;
+  busy = true; // a key held down decides one case and not five
+  try {
+    await api.review.decide(token(), queue[0].id, decision, label);
+    say(said);
+    left = Math.max(0, left - 1);
+    await go();
+  } catch (problem) {
+    say(problem.detail || word("broken"));
+    if (problem.status === 401 || problem.status === 403) drawDoor(word("review_wrong_token"));
+    else if (!problem.passing) await go(); // somebody else decided it meanwhile
+  } finally {
+    busy = false;
+  }
+}
+
+/** Go to the next case; at the end, see whether more have come. */
+async function go() {
+  queue.shift();
+  await (queue.length ? drawCase() : fill());
+}
+
+/** Put the case back to the end of this round. */
+function next() {
+  queue.push(queue.shift());
+  drawCase();
+}
+
+function setKeys(on) {
+  remember("keys", on ? "on" : "off");
+  document.querySelector(".case").classList.toggle("keys-off", !on);
+}
+
+document.addEventListener("keydown", (event) => {
+  if (!keysOn() || event.repeat || event.ctrlKey || event.metaKey || event.altKey || !document.querySelector(".case")) return;
+  const key = event.key.toLowerCase();
+  const label = /^[1-9]$/.test(key) ? classes[Number(key) - 1]?.id : null;
+  if (label) relabel(label);
+  else document.getElementById({ a: "accept", r: "reject", arrowright: "next" }[key])?.click();
+});
+
+leave.addEventListener("click", () => {
+  sessionStorage.removeItem(TOKEN);
+  drawDoor();
+});
+
+async function switchLanguage(wanted) {
+  await speak(wanted);
+  for (const button of document.querySelectorAll("[data-language]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.language === language()));
+    button.onclick = () => switchLanguage(button.dataset.language);
+  }
+  await (token() ? open() : drawDoor());
+}
+
+switchLanguage(firstLanguage());
