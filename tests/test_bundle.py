@@ -32,6 +32,40 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert sorted(files(tmp_path)) == ["deep/a/README.md", "deep/a/bundle.json", "deep/a/model.onnx"]
 
 
+def test_a_bank_travels_along_and_is_looked_at_only_when_it_is_read(tmp_path: Path) -> None:
+    written = write_bundle(tmp_path / "a", b"model", tiny_info(bank_sha256="0" * 64), "card", bank=b"features")
+    read = read_bundle(tmp_path / "a")
+    assert read == written
+    assert read.info.bank_sha256 == hashlib.sha256(b"features").hexdigest()
+    assert read.read_bank() == b"features"
+    assert sorted(files(tmp_path / "a")) == ["README.md", "bank.npz", "bundle.json", "model.onnx"]
+    (tmp_path / "a" / "bank.npz").write_bytes(b"others")
+    with pytest.raises(BundleError, match=r"bank\.npz is not the bank .* SHA-256"):
+        read_bundle(tmp_path / "a").read_bank()
+    (tmp_path / "a" / "bank.npz").unlink()
+    with pytest.raises(BundleError, match=r"bank\.npz is missing"):
+        read_bundle(tmp_path / "a").read_bank()
+
+
+def test_a_bundle_without_a_bank_says_so(tmp_path: Path) -> None:
+    written = write_bundle(tmp_path / "a", b"model", tiny_info(bank_sha256="0" * 64), "card")
+    assert written.info.bank_sha256 is None
+    assert written.read_bank() is None
+    with pytest.raises(BundleError, match="exists already"):
+        write_bundle(tmp_path / "a", b"model", tiny_info(), "card", bank=b"features")
+    write_bundle(tmp_path / "a", b"model", tiny_info(), "card", bank=b"features", replace=True)
+    write_bundle(tmp_path / "a", b"model", tiny_info(), "card", replace=True)
+    assert not (tmp_path / "a" / "bank.npz").exists()
+
+
+def test_a_bank_without_end_is_not_read(tmp_path: Path) -> None:
+    written = write_bundle(tmp_path / "a", b"model", tiny_info(), "card", bank=b"features")
+    with (written.folder / "bank.npz").open("wb") as file:
+        file.truncate(50_000_001)
+    with pytest.raises(BundleError, match="more than 50 MB"):
+        written.read_bank()
+
+
 def test_the_format_is_the_golden_file(tmp_path: Path) -> None:
     bundle = write_bundle(tmp_path / "a", b"model", tiny_info(), "card")
     assert (bundle.folder / "bundle.json").read_text(encoding="utf-8") == GOLDEN.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A model on disk: a folder with `model.onnx`, `bundle.json` and `README.md`, never a pickle.
+"""A model on disk: a folder with `model.onnx`, `bundle.json`, `README.md` and perhaps `bank.npz`, never a pickle.
 
 `bundle.json` says everything that is needed to use the model and to judge it. Whatever does not fit is refused
 with the reason, since a model that is used with another rule or other classes answers nonsense without a sign.
@@ -21,8 +21,9 @@ from ecosorter.decision import Thresholds
 from ecosorter.errors import BundleError
 from ecosorter.preprocess import PreprocessSpec
 
-MODEL, INFO, CARD = "model.onnx", "bundle.json", "README.md"
+MODEL, INFO, CARD, BANK = "model.onnx", "bundle.json", "README.md", "bank.npz"
 FORMAT = 1
+_LARGEST_BANK = 50_000_000  # bytes
 
 
 def _check_utc(value: str) -> str:
@@ -63,6 +64,7 @@ class BundleInfo(BaseModel, frozen=True, extra="forbid"):
         recipe: how it was trained, resolved.
         made_with: versions of the programs that made it, by name.
         sha256: of `model.onnx`, in small hexadecimal digits; `write_bundle` fills it in.
+        bank_sha256: the same of `bank.npz`, by which the model can be taught (training/bank.py); None without one.
     """
 
     format: Literal[1]
@@ -78,6 +80,7 @@ class BundleInfo(BaseModel, frozen=True, extra="forbid"):
     recipe: dict[str, Any] = {}
     made_with: dict[str, str] = {}
     sha256: str = ""
+    bank_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,34 @@ class Bundle:
     def model_path(self) -> Path:
         """The ONNX file."""
         return self.folder / MODEL
+
+    def read_bank(self) -> bytes | None:
+        """Return the content of `bank.npz`, or None when the bundle has none.
+
+        It is not looked at before, since classifying needs it not.
+
+        Raises:
+            BundleError: it is missing, too large, or not the one that `bundle.json` was written for.
+        """
+        expected = self.info.bank_sha256
+        if expected is None:
+            return None
+        path = self.folder / BANK
+        if not path.is_file():
+            raise BundleError(f"{path} is missing; copy the whole folder again.")
+        try:
+            with path.open("rb") as file:
+                content = file.read(_LARGEST_BANK + 1)
+        except OSError as error:
+            raise BundleError(f"{path} cannot be read: {error.strerror}.") from error
+        if len(content) > _LARGEST_BANK:
+            raise BundleError(f"{path} has more than {_LARGEST_BANK / 1e6:g} MB; copy the whole folder again.")
+        if (found := _sha256(content)) != expected:
+            raise BundleError(
+                f"{path} is not the bank that {INFO} was written for: its SHA-256 is {found[:12]}…, "
+                f"not {expected[:12]}…; copy the whole folder again."
+            )
+        return content
 
 
 def read_bundle(folder: str | os.PathLike[str]) -> Bundle:
@@ -127,7 +158,13 @@ def read_bundle(folder: str | os.PathLike[str]) -> Bundle:
 
 
 def write_bundle(
-    folder: str | os.PathLike[str], model: bytes, info: BundleInfo, card: str, *, replace: bool = False
+    folder: str | os.PathLike[str],
+    model: bytes,
+    info: BundleInfo,
+    card: str,
+    *,
+    bank: bytes | None = None,
+    replace: bool = False,
 ) -> Bundle:
     """Write a bundle so that at no moment a half-written one stands under its name.
 
@@ -135,8 +172,9 @@ def write_bundle(
         folder: where; folders above it are made. An existing one is refused unless it is empty or already
             holds just this bundle.
         model: the serialised ONNX model, with its weights inside.
-        info: `sha256` is filled in here, whatever it holds.
+        info: both hashes are filled in here, whatever it holds.
         card: the model card, Markdown.
+        bank: content of `bank.npz`, as training/bank.py makes it; None for a model that cannot be taught.
         replace: put it in the place of an existing bundle (never of a folder that is none).
 
     Returns:
@@ -146,8 +184,11 @@ def write_bundle(
         BundleError: something else stands in that place.
     """
     folder = Path(folder)
-    info = info.model_copy(update={"sha256": hashlib.sha256(model).hexdigest()})
+    hashes = {"sha256": _sha256(model), "bank_sha256": None if bank is None else _sha256(bank)}
+    info = info.model_copy(update=hashes)
     content = {MODEL: model, INFO: f"{info.model_dump_json(indent=2)}\n".encode(), CARD: card.encode()}
+    if bank is not None:
+        content[BANK] = bank
     if _holds_other(folder, content):
         if not replace:
             raise BundleError(f"{folder} exists already; give another folder, or ask to replace it.")
@@ -181,6 +222,10 @@ def find_bundles(folder: Path) -> list[Path]:
 def shipped_bundles() -> list[Path]:
     """Return the bundles that came with the package, sorted."""
     return find_bundles(Path(__file__).parent / "models")
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _read_info(path: Path) -> BundleInfo:

@@ -52,6 +52,30 @@ class PreprocessSpec(BaseModel, frozen=True, extra="forbid"):
         return self
 
 
+def view_box(size: tuple[int, int], spec: PreprocessSpec, zoom: float = 1.0) -> tuple[float, float, float, float]:
+    """Return which part of a photo a view shows.
+
+    Args:
+        size: width and height of the upright photo, in pixels.
+        spec: the rule.
+        zoom: as for `to_pixels`.
+
+    Returns:
+        (left, top, right, bottom) in pixels of the photo.
+    """
+    width, height = size
+    box = (0.0, 0.0, float(width), float(height))
+    if spec.shorter_side is not None:
+        scaled = [int(spec.shorter_side * side / min(size)) for side in size]
+        left, top = ((side - spec.size) // 2 for side in scaled)
+        x, y = width / scaled[0], height / scaled[1]  # pixels of the photo in one scaled pixel
+        box = (left * x, top * y, min((left + spec.size) * x, width), min((top + spec.size) * y, height))
+    if zoom != 1:
+        dx, dy = (1 - zoom) / 2 * (box[2] - box[0]), (1 - zoom) / 2 * (box[3] - box[1])
+        box = (box[0] + dx, box[1] + dy, box[2] - dx, box[3] - dy)
+    return box
+
+
 def to_pixels(image: Image.Image, spec: PreprocessSpec, zoom: float = 1.0) -> NDArray[np.uint8]:
     """Resize and crop as the spec says.
 
@@ -74,19 +98,8 @@ def to_pixels(image: Image.Image, spec: PreprocessSpec, zoom: float = 1.0) -> ND
     """
     if image.mode != "RGB":
         raise ValueError(f"to_pixels takes RGB, not {image.mode}; open the photo with open_photo")
-    box = (0.0, 0.0, float(image.width), float(image.height))
-    if spec.shorter_side is not None:
-        shorter = min(image.size)
-        scaled = [int(spec.shorter_side * side / shorter) for side in image.size]
-        left, top = ((side - spec.size) // 2 for side in scaled)
-        x, y = image.width / scaled[0], image.height / scaled[1]  # pixels of the photo in one scaled pixel
-        right, bottom = (left + spec.size) * x, (top + spec.size) * y
-        box = (left * x, top * y, min(right, image.width), min(bottom, image.height))
-    if zoom != 1:
-        dx, dy = (1 - zoom) / 2 * (box[2] - box[0]), (1 - zoom) / 2 * (box[3] - box[1])
-        box = (box[0] + dx, box[1] + dy, box[2] - dx, box[3] - dy)
     resample = Image.Resampling[spec.interpolation.upper()]
-    return np.array(image.resize((spec.size, spec.size), resample, box))
+    return np.array(image.resize((spec.size, spec.size), resample, view_box(image.size, spec, zoom)))
 
 
 def load_pixels(source: Source, spec: PreprocessSpec, limits: Limits = Limits()) -> NDArray[np.uint8]:  # noqa: B008

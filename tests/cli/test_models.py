@@ -76,6 +76,19 @@ def test_show_tells_what_a_model_is(tmp_path: Path) -> None:
     assert "Kaca, Logam" in run("show", "a", "--lang", "id").stdout
 
 
+def test_show_and_verify_know_the_bank(tmp_path: Path) -> None:
+    tiny_bundle(tmp_path / "without")
+    taught = write_bundle(tmp_path / "with", tiny_model(), tiny_info(), "card", bank=b"features")
+    assert f"SHA-256 {taught.info.bank_sha256}" in run("show", "with").stdout
+    assert "cannot be taught" in run("show", "without").stdout
+    assert run("verify", "with", "without").exit_code == 0
+    (tmp_path / "with" / "bank.npz").write_bytes(b"others")
+    done = run("verify", "with", "without")
+    assert done.exit_code == 1
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["bad", "good"]
+    assert "bank.npz" in done.stdout
+
+
 def test_show_of_what_is_no_model(tmp_path: Path) -> None:
     assert isinstance(run("show", "nowhere").exception, BundleError)
 

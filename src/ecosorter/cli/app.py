@@ -7,10 +7,13 @@ import typer
 from rich.console import Console
 
 from ecosorter import __version__
-from ecosorter.cli import cache, models, photos
+from ecosorter.cli import cache, corrections, models, photos, token
 from ecosorter.cli.classify import classify
 from ecosorter.cli.evaluate import evaluate
+from ecosorter.cli.explain import explain
 from ecosorter.cli.guide import guide
+from ecosorter.cli.serve import serve
+from ecosorter.cli.teach import teach
 from ecosorter.cli.train import train
 from ecosorter.errors import EcoSorterError
 
@@ -39,11 +42,16 @@ def ecosorter(
 
 app.command(no_args_is_help=True)(classify)
 app.command(no_args_is_help=True)(train)
+app.command(no_args_is_help=True)(teach)
 app.command(no_args_is_help=True)(evaluate)
+app.command(no_args_is_help=True)(explain)
 app.command(no_args_is_help=True)(guide)
+app.command()(serve)
 app.add_typer(photos.app, name="photos")
 app.add_typer(models.app, name="models")
 app.add_typer(cache.app, name="cache")
+app.add_typer(corrections.app, name="corrections")
+app.add_typer(token.app, name="token")
 
 
 def main() -> None:
@@ -57,7 +65,7 @@ def main() -> None:
         if (error.name or "").startswith("ecosorter"):
             raise
         Console(stderr=True, soft_wrap=True).print(
-            f"ecosorter: this needs {error.name}, which comes with EcoSorter's extra [train] (see its README).",
+            f"ecosorter: this needs {error.name}, which comes with an extra, [train] or [serve] (see the README).",
             markup=False,
         )
         sys.exit(2)

@@ -82,6 +82,7 @@ def show(
     add("recipe", *_flat(info.recipe))
     add("made_with", *(f"{name} {version}" for name, version in info.made_with.items()))
     grid.add_row("SHA-256", info.sha256)
+    add("bank", words["no_bank"] if info.bank_sha256 is None else f"SHA-256 {info.bank_sha256}")
     Console(highlight=False).print(grid)
 
 
@@ -90,13 +91,13 @@ def verify(
     models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="Folders of models.")],
     lang: LangOption = None,
 ) -> None:
-    """Check files, hash, description and graph of each model, and run it. Exit code 1 when one is bad."""
+    """Check files, hashes, description and graph of each model, and run it. Exit code 1 when one is bad."""
     words = texts("models", language(lang))
     console = Console(highlight=False)
     bad = False
     for model in models:
         try:
-            Classifier.load(model)
+            Classifier.load(model).bundle.read_bank()
         except BundleError as error:
             bad = True
             console.print(Text.assemble((words["bad"], "red"), f"  {model}: {error}"), soft_wrap=True)

@@ -1,0 +1,124 @@
+"""`ecosorter teach`: a model learns somebody's own photos, and tells what got better and worse."""
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ecosorter.cli.bars import Bars
+from ecosorter.cli.options import LangOption, language
+from ecosorter.texts import Language, class_name, texts
+
+if TYPE_CHECKING:
+    from ecosorter.training.lesson import Change, Lesson
+
+
+def teach(
+    photos: Annotated[list[Path], typer.Argument(help="Folders of class folders, folders of those, or CSV manifests.")],
+    out: Annotated[Path, typer.Option(help="Folder of the new model.")],
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="ECOSORTER_MODEL",
+            help="Folder of the model to teach; the one that comes along where not given.",
+            show_default=False,
+        ),
+    ] = None,
+    classes: Annotated[
+        Literal["seven", "own"],
+        typer.Option(help="Understand other names of the seven classes, or take only the model's own names for known."),
+    ] = "seven",
+    lang: LangOption = None,
+) -> None:
+    """Teach a model your own photos, and new classes if there are any; it keeps what it knew.
+
+    A folder whose name the model knows adds to that class. Any other name is a new class.
+    """
+    from ecosorter.training.teach import Request  # noqa: PLC0415  # other commands start without what these need
+    from ecosorter.training.teach import teach as run  # noqa: PLC0415
+
+    # Pillow warns of oddities inside photos; what matters of them is in the status.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    request = Request(photos=tuple(photos), out=out, model=model, own_classes=classes == "own")
+    with Bars() as bars:
+        lesson = run(request, bars)
+    _print(lesson, out, language(lang))
+
+
+def _print(lesson: "Lesson", out: Path, speak: Language) -> None:
+    text = texts("teach", speak)
+    console = Console()
+
+    def say(key: str, style: str = "", **values: object) -> None:
+        console.print(Text(text[key].format(**values), style), soft_wrap=True)
+
+    names = _table(text["names"], {text["folder"]: "left", text["photos"]: "right", text["class"]: "left", "": "left"})
+    for name in lesson.names:
+        names.add_row(_text(name.name), str(name.photos), _text(class_name(name.label, speak)), text[name.how])
+    console.print(names)
+    say("names_hint", "dim")
+    for child, parent in lesson.part_of.items():
+        say("part_of", child=class_name(child, speak), parent=class_name(parent, speak))
+    console.print()
+    console.print(_changes(text["own"], lesson.own, text, speak))
+    say(
+        "answered",
+        before=_percent(lesson.answered[0]),
+        after=_percent(lesson.answered[1]),
+        right_before=_percent(lesson.right[0]),
+        right_after=_percent(lesson.right[1]),
+    )
+    console.print()
+    console.print(_changes(text["memory"], lesson.known, text, speak))
+    for where, changes in (("lost_own", lesson.own), ("lost_known", lesson.known)):
+        for label, change in changes.items():
+            if change.lost:
+                key = "lost_moved" if change.moved and where == "lost_known" else where
+                points = f"{100 * (float(change.before or 0) - change.after):.1f}"
+                values = {"points": points, "photos": change.photos, "moved": change.moved}
+                say(key, "bold red", name=class_name(label, speak), **values)
+    for label in lesson.weak:
+        say("weak", "yellow", name=class_name(label, speak), recall=_percent(lesson.own[label].after))
+    if lesson.left_out:
+        kinds = ", ".join(f"{number} {status}" for status, number in lesson.left_out.items())
+        say("left_out", "yellow", number=sum(lesson.left_out.values()), kinds=kinds)
+    if lesson.no_waste:
+        say("no_waste", "yellow", number=lesson.no_waste, of=lesson.looked_at)
+    say("saved", folder=out)
+
+
+def _changes(title: str, changes: "Mapping[str, Change]", text: Mapping[str, str], speak: Language) -> Table:
+    moved = any(change.moved for change in changes.values())
+    keys = ("photos", "before", "after", "change", *["moved"] * moved)
+    table = _table(title, {text["class"]: "left", **{text[key]: "right" for key in keys}})
+    for label, change in changes.items():
+        difference = Text("-")
+        if change.before is not None:
+            points = 100 * (change.after - change.before)
+            style = "red" if change.lost else "green" if points > 0 else ""
+            difference = Text(f"{points:+.1f}", style)
+        cells = (str(change.photos), _percent(change.before), _percent(change.after), difference)
+        table.add_row(_text(class_name(label, speak)), *cells, *[str(change.moved)] * moved)
+    return table
+
+
+def _table(title: str, columns: "Mapping[str, Literal['left', 'right']]") -> Table:
+    table = Table(title=_text(title), title_justify="left", box=box.SIMPLE)
+    for name, side in columns.items():
+        table.add_column(_text(name), justify=side, overflow="fold")
+    return table
+
+
+def _text(name: str) -> Text:
+    """Show a name as it is: no markup in it counts, and bytes that are no UTF-8 are told by their numbers."""
+    return Text(name.encode("utf-8", "backslashreplace").decode())
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.0%}"
