@@ -21,6 +21,7 @@ from ecosorter.cli.app import app
 from ecosorter.photos import PHOTO_ENDINGS
 from ecosorter.training.audit import ENOUGH
 from ecosorter.training.class_names import one_of_the_seven
+from ecosorter.training.network_recipe import NetworkRecipe, load_network_recipe, network_recipe_names
 from ecosorter.training.recipe import Recipe, load_recipe, recipe_names
 from ecosorter.training.results import Epoch
 from tests.documents import PAGES, ROOT, SHELLS, anchors, code, commands, fences, prose, read, spans, tables
@@ -90,6 +91,9 @@ def test_shown_commands_parse(page: str, arguments: list[str]) -> None:
     if name == "train":
         flags = {"features.backbone": given["backbone"], "seed": given["seed"], "fit.epochs": given["epochs"]}
         pairs = dict(setting.split("=", 1) for setting in given["settings"] or [])
+        if given["recipe"] in network_recipe_names():
+            load_network_recipe(given["recipe"], overrides=pairs)
+            return
         known = given["recipe"] in recipe_names()
         assert known or given["recipe"].endswith(".toml")
         load_recipe(given["recipe"] if known else recipe_names()[0], overrides=flags | pairs)
@@ -197,6 +201,7 @@ def keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldI
 
 
 KEYS = dict(keys(Recipe))
+NETWORK_KEYS = dict(keys(NetworkRecipe))
 
 
 def choices(annotation: Any) -> Iterator[str]:
@@ -211,8 +216,8 @@ def value(cell: str) -> Any:
     return tomllib.loads(f"value = {cell.strip('`')}")["value"]
 
 
-def rows_by_key(column: str) -> list[tuple[str, ...]]:
-    found = [table for table in tables("docs/recipes.md") if table.header[:2] == ("key", column)]
+def rows_by_key(column: str, page: str = "docs/recipes.md") -> list[tuple[str, ...]]:
+    found = [table for table in tables(page) if table.header[:2] == ("key", column)]
     return [(row[0].strip("`"), *row[1:]) for table in found for row in table.rows]
 
 
@@ -220,9 +225,23 @@ def test_every_key_of_a_recipe_is_described_once() -> None:
     assert sorted(row[0] for row in rows_by_key("default")) == sorted(KEYS)
 
 
-@pytest.mark.parametrize(("key", "default", "meaning"), rows_by_key("default"))
-def test_defaults_and_choices_are_those_of_the_code(key: str, default: str, meaning: str) -> None:
-    field = KEYS[key]
+def test_every_key_of_a_network_recipe_is_described_once() -> None:
+    described = [row[0] for row in rows_by_key("default", "docs/networks.md")]
+    elsewhere = {key for key in NETWORK_KEYS if key.startswith(("preprocess.", "decide.", "trainer."))}
+    assert sorted(described) == sorted(NETWORK_KEYS.keys() - elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("key", "default", "meaning", "known"),
+    [
+        *((*row, KEYS) for row in rows_by_key("default")),
+        *((*row, NETWORK_KEYS) for row in rows_by_key("default", "docs/networks.md")),
+    ],
+)
+def test_defaults_and_choices_are_those_of_the_code(
+    key: str, default: str, meaning: str, known: dict[str, FieldInfo]
+) -> None:
+    field = known[key]
     if default == "*required*":
         assert field.is_required()
     elif default == "*none*":

@@ -9,6 +9,9 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from transformers import MobileNetV2Config, MobileNetV2Model, ResNetConfig, ResNetModel, ViTConfig, ViTModel
 
+from ecosorter.training.edgetpu import Block, MobileNetEdgeTPU, SameConv
+from ecosorter.training.network import WasteNet
+
 PROCESSOR = {
     "do_resize": True,
     "size": {"shortest_edge": 40},
@@ -82,3 +85,30 @@ def _saved(model: torch.nn.Module, folder: Path, processor: bool) -> Path:
     if processor:
         (folder / "preprocessor_config.json").write_text(json.dumps(PROCESSOR))
     return folder
+
+
+def edgetpu_file(path: Path) -> Path:
+    """MobileNetEdgeTPU with random weights: its convolutions in order, and its classification layer."""
+    torch.manual_seed(0)
+    nodes, weights = [], []
+    convolutions = [module for module in MobileNetEdgeTPU().modules() if isinstance(module, torch.nn.Conv2d)]
+    for number, module in enumerate([*convolutions, torch.nn.Conv2d(1280, 1001, 1)]):
+        nodes.append(helper.make_node("Conv", ["x", f"w{number}", f"b{number}"], [f"y{number}"]))
+        values = {"w": 1.5 * module.weight.detach().numpy(), "b": np.zeros(module.out_channels, np.float32)}
+        weights += [numpy_helper.from_array(value, f"{name}{number}") for name, value in values.items()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(helper.make_model(helper.make_graph(nodes, "edgetpu", [], [], weights)), path)
+    return path
+
+
+def small_wastenet(classes: int = 3) -> WasteNet:
+    """A network of the same blocks as MobileNetEdgeTPU, one of them residual: 12 features, stride 4."""
+    torch.manual_seed(0)
+    body = torch.nn.Sequential(
+        SameConv(3, 8, 3, 2),
+        torch.nn.ReLU(),
+        Block(8, 8, 4, 3, 1, fused=True),
+        Block(8, 12, 8, 3, 2, fused=False),
+        torch.nn.ReLU(),
+    )
+    return WasteNet(body, 12, classes, dropout=0.5)

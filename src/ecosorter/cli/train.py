@@ -1,6 +1,7 @@
 """`ecosorter train`: from folders of photos to a measured model."""
 
 import os
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -49,8 +50,19 @@ def train(
     lang: LangOption = None,
 ) -> None:
     """Train a model on photos, measure it honestly, and export it."""
+    from ecosorter.training.network_recipe import network_recipe_names  # noqa: PLC0415
     from ecosorter.training.recipe import load_recipe  # noqa: PLC0415  # kept off the start-up of other commands
 
+    if recipe in network_recipe_names():
+        if backbone or hold_out or folds or classes == "own" or track is not Track.NONE:
+            raise typer.BadParameter(
+                "it trains a whole network and leaves out sources by itself; of the options it takes --out, --seed, "
+                "--epochs, --set and --lang",
+                param_hint=f"--recipe {recipe}",
+            )
+        flags = {"seed": seed, "finetune.epochs": epochs, **_pairs(settings or [])}
+        _train_network(photos, out or Path("runs") / recipe, recipe, flags, language(lang))
+        return
     flags = {"features.backbone": backbone, "seed": seed, "fit.epochs": epochs, **_pairs(settings or [])}
     chosen = load_recipe(recipe, overrides=flags, environ=os.environ)
     # torch comes in here, which takes seconds: after the recipe was found to be right
@@ -72,6 +84,30 @@ def train(
     with Bars() as bars:
         result = run(request, chosen, Cache(), open_tracker(track.value, folder, project), bars)
     _print(result, folder, words)
+
+
+def _train_network(photos: list[Path], out: Path, recipe: str, flags: Mapping[str, object], words: Language) -> None:
+    """Train a network end to end, and say how it does on sources that it never saw."""
+    from ecosorter.training.network_recipe import load_network_recipe  # noqa: PLC0415
+
+    chosen = load_network_recipe(recipe, overrides=flags, environ=os.environ)
+    from ecosorter.training.cache import Cache  # noqa: PLC0415  # torch comes in here
+    from ecosorter.training.shipping import ship  # noqa: PLC0415
+
+    with Bars() as bars:
+        bundle = ship(photos, out, chosen, Cache(), bars)
+    text, held_out = texts("train", words), bundle.info.metrics["held_out"]
+    table = Table(title=chosen.name)
+    for name in ("measured_on", "photos", "macro_recall", "frozen"):
+        table.add_column(text[name], justify="left" if name == "measured_on" else "right", overflow="fold")
+    for source, figures in held_out["sources"].items():
+        rates = (f"{figures[key]:.3f}" for key in ("macro_recall", "frozen"))
+        table.add_row(text["held_out"].format(source=source), str(figures["photos"]), *rates)
+    for key in ("mean", "worst"):
+        table.add_row(text[key], "", f"{held_out[key]:.3f}", f"{held_out[f'frozen_{key}']:.3f}")
+    console = Console()
+    console.print(table)
+    console.print(f"{text['bundle']}: {bundle.folder}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _pairs(settings: list[str]) -> dict[str, str]:

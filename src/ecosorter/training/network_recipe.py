@@ -43,6 +43,8 @@ class Finetune(Section):
         learning_rate: of the last layer of the body.
         layer_decay: of each earlier layer, that of the next one times this.
         head_learning_rate: of the head.
+        head_strength: inverse of the head's regularisation (scikit-learn's C) when it is fitted to all photos at once,
+            before the network is trained and again after. Small values hold better on photos from elsewhere.
         smoothing: share of each label that is spread over all classes.
         averaging: how much of the mean of the weights is kept at each step.
         keep: share of the weights that the network came with, in what it ends with.
@@ -53,6 +55,7 @@ class Finetune(Section):
     learning_rate: Annotated[float, Field(gt=0)] = 6e-5
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 0.85
     head_learning_rate: Annotated[float, Field(gt=0)] = 3e-4
+    head_strength: Annotated[float, Field(gt=0)] = 6e-4
     weight_decay: Annotated[float, Field(ge=0)] = 0.02
     batch_size: Positive = 64
     epochs: Annotated[float, Field(gt=0)] = 4
@@ -66,11 +69,10 @@ class NetworkRecipe(Section):
     """Every choice of a run that trains a whole network instead of a head on frozen features.
 
     Attributes:
-        backbone: the file with the pretrained MobileNetEdgeTPU, looked for beside the photos where it is relative.
+        backbone: the file with the pretrained MobileNetEdgeTPU.
         preprocess: of the predictor; its `size` may be larger than that of training (Touvron et al. 2019,
             https://arxiv.org/abs/1906.06423).
         on_board: sources whose objects lie on a plain board and can be cut off it.
-        leave_out: ``source/class`` whose labels contradict those of other sources.
         hold_out: groups of sources; each group is left out together and measured by a network that never saw it.
     """
 
@@ -79,7 +81,6 @@ class NetworkRecipe(Section):
     backbone: str
     preprocess: PreprocessSpec
     on_board: tuple[str, ...] = ()
-    leave_out: tuple[str, ...] = ()
     hold_out: tuple[tuple[str, ...], ...] = ()
     augment: Augment = Augment()
     finetune: Finetune = Finetune()

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ecosorter.training.dataset import Dataset
 from ecosorter.training.edgetpu import FEATURES, load_edgetpu
-from ecosorter.training.heldout import Labelled, Seen, by_source, check_groups, first_head, look, train_on
+from ecosorter.training.heldout import Labelled, Seen, check_groups, fit_head, look, train_on
 from ecosorter.training.network import WasteNet
 from ecosorter.training.network_recipe import NetworkRecipe
+from ecosorter.training.photoset import PhotoSet
 from ecosorter.training.pixels import store_photos
 from ecosorter.training.progress import Progress
 
@@ -37,21 +37,21 @@ class HeldOut:
     frozen: Seen
 
 
-def prepare(dataset: Dataset, recipe: NetworkRecipe, folder: Path, progress: Progress) -> Labelled:
-    """Decode the photos of a data set, without those that the recipe leaves out.
+def prepare(photos: PhotoSet, recipe: NetworkRecipe, folder: Path, progress: Progress) -> Labelled:
+    """Decode the photos of a run once.
 
     Args:
-        dataset: labelled photos of several sources.
-        recipe: says which to leave out, and which lie on a board.
+        photos: usable photos of several sources.
+        recipe: says which sources lie on a board.
         folder: of the decoded photos.
         progress: is told of each photo.
     """
-    rows = [row for row in dataset.rows if f"{row.source}/{row.label}" not in recipe.leave_out]
-    labels = np.array([dataset.classes.index(row.label) for row in rows], np.int64)
-    on_board = np.array([row.source in recipe.on_board for row in rows])
-    with progress.stage("photos", len(rows)) as advance:
-        photos = store_photos([row.path for row in rows], on_board, folder, advance)
-    return Labelled(photos, labels, np.array([row.source for row in rows]), dataset.classes)
+    paths = [row.path for row in photos.rows]
+    labels = np.array([photos.classes.index(row.label) for row in photos.rows], np.int64)
+    on_board = np.array([row.source in recipe.on_board for row in photos.rows])
+    with progress.stage("decode", len(paths)) as advance:
+        stored = store_photos(paths, on_board, folder, advance)
+    return Labelled(stored, labels, np.array([row.source for row in photos.rows]), photos.classes)
 
 
 def train_network(
@@ -70,19 +70,23 @@ def train_network(
     Returns:
         The network, and what it was before: the pretrained body with a fitted head.
     """
-    before, network = (_started(labelled, rows, recipe, backbone, folder) for _ in range(2))
+    torch.manual_seed(recipe.seed)
+    before, network = (
+        _with_head(_pretrained(labelled, backbone), labelled, rows, recipe, folder / "first-head.pt") for _ in range(2)
+    )
     with progress.stage(f"train {folder.name}", round(recipe.finetune.epochs * len(rows))) as advance:
         losses = train_on(network, labelled, rows, recipe, folder, advance)
     (folder / "losses.json").write_text(json.dumps([round(loss, 4) for loss in losses]), encoding="utf-8")
-    return network, before
+    return _with_head(network, labelled, rows, recipe, folder / "last-head.pt"), before
 
 
 def hold_out_each(
-    labelled: Labelled, recipe: NetworkRecipe, backbone: Path, folder: Path, progress: Progress
+    photos: PhotoSet, labelled: Labelled, recipe: NetworkRecipe, backbone: Path, folder: Path, progress: Progress
 ) -> HeldOut:
     """Leave out each group of sources once and look at its photos with the network that was trained without them.
 
     Args:
+        photos: knows which photos are copies of one another.
         labelled: all photos.
         recipe: its `hold_out` names every source once.
         backbone: the pretrained weights.
@@ -93,7 +97,9 @@ def hold_out_each(
         DatasetError: the groups do not name every source once.
     """
     check_groups(recipe.hold_out, labelled.sources.tolist())
-    found = [hold_out(labelled, group, recipe, backbone, folder / group[0], progress) for group in recipe.hold_out]
+    found = [
+        hold_out(photos, labelled, group, recipe, backbone, folder / group[0], progress) for group in recipe.hold_out
+    ]
     return HeldOut(
         np.concatenate([each.rows for each in found]),
         _joined([each.seen for each in found]),
@@ -102,14 +108,20 @@ def hold_out_each(
 
 
 def hold_out(
-    labelled: Labelled, group: Sequence[str], recipe: NetworkRecipe, backbone: Path, folder: Path, progress: Progress
+    photos: PhotoSet,
+    labelled: Labelled,
+    group: Sequence[str],
+    recipe: NetworkRecipe,
+    backbone: Path,
+    folder: Path,
+    progress: Progress,
 ) -> HeldOut:
     """Leave out one group of sources; what was seen is kept in `folder`."""
     kept = folder / "seen.npz"
-    away = np.isin(labelled.sources, group)
-    rows = np.flatnonzero(away)
+    others, away = photos.hold_out(group)
+    rows = np.sort(np.concatenate(list(away.values())))
     if not kept.is_file():
-        network, before = train_network(labelled, np.flatnonzero(~away), recipe, backbone, folder, progress)
+        network, before = train_network(labelled, others, recipe, backbone, folder, progress)
         spec = recipe.preprocess
         views = {
             name: look(net, labelled.photos.pixels[rows], spec.size, spec.zooms)
@@ -123,31 +135,19 @@ def hold_out(
     return HeldOut(rows, seen, frozen)
 
 
-def recalls(labelled: Labelled, rows: NDArray[np.int64], logits: NDArray[np.float32]) -> dict[str, float]:
-    """Return the macro recall of each source, with the mean of each photo's views.
-
-    Args:
-        labelled: all photos.
-        rows: the photos that were looked at.
-        logits: of them, ``[n, views, classes]``.
-    """
-    predicted = logits.mean(axis=1).argmax(axis=1)
-    return dict(by_source(predicted, labelled.labels[rows], labelled.sources[rows]))
+def _pretrained(labelled: Labelled, backbone: Path) -> WasteNet:
+    return WasteNet(load_edgetpu(backbone), FEATURES, len(labelled.classes), dropout=0.2)
 
 
-def _started(
-    labelled: Labelled, rows: NDArray[np.int64], recipe: NetworkRecipe, backbone: Path, folder: Path
+def _with_head(
+    network: WasteNet, labelled: Labelled, rows: NDArray[np.int64], recipe: NetworkRecipe, kept: Path
 ) -> WasteNet:
-    """Return the pretrained body with its first head, which is kept in `folder`."""
-    torch.manual_seed(recipe.seed)
-    body = load_edgetpu(backbone)
-    kept = folder / "first-head.pt"
+    """Return the network with a head fitted to it; the head is kept in a file."""
     if kept.is_file():
-        network = WasteNet(body, FEATURES, len(labelled.classes), dropout=0.2)
         network.head.load_state_dict(torch.load(kept, weights_only=True))
         return network
-    network = first_head(body, FEATURES, labelled, rows, recipe)
-    folder.mkdir(parents=True, exist_ok=True)
+    fit_head(network, labelled, rows, recipe)
+    kept.parent.mkdir(parents=True, exist_ok=True)
     torch.save(network.head.state_dict(), kept)
     return network
 

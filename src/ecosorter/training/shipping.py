@@ -1,0 +1,141 @@
+"""A whole run of a `NetworkRecipe`, from folders of photos to a bundle that is ready to ship.
+
+::
+
+    folders -> facts and groups -> decoded photos, cut-out objects -> a network for each group left out, one on all
+            -> figures on what was left out -> int8 and signals of no waste (eight_bits.py), bank -> bundle
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from numpy.typing import NDArray
+
+from ecosorter.bundle import Bundle, BundleInfo, DataSource, write_bundle
+from ecosorter.decision import softmax
+from ecosorter.preprocess import load_pixels
+from ecosorter.training.bank import make_bank
+from ecosorter.training.cache import Cache
+from ecosorter.training.dataset import read_dataset
+from ecosorter.training.eight_bits import to_eight_bits
+from ecosorter.training.export import check_parity, made_with
+from ecosorter.training.export_network import float_graph
+from ecosorter.training.network import WasteNet
+from ecosorter.training.network_recipe import NetworkRecipe
+from ecosorter.training.photoset import PhotoSet, usable_photos
+from ecosorter.training.progress import Progress
+from ecosorter.training.runfolder import RunFolder
+from ecosorter.training.ship import HeldOut, hold_out_each, prepare, train_network
+from ecosorter.training.yardstick import HeldOutFigures, calibrated, known_sources, measure
+
+_PROVED = 128  # photos on which ONNX and torch must agree
+_BANK_BYTES = 1_500_000  # model, bank and card together stay below 5 MB
+
+
+def ship(paths: Sequence[Path], out: Path, recipe: NetworkRecipe, cache: Cache, progress: Progress) -> Bundle:
+    """Train, measure and export a network; go on where an earlier run into the same folder was cut off.
+
+    Args:
+        paths: folders and manifests (dataset.py), of several sources.
+        out: folder of the run; the bundle is `out`/bundle.
+        recipe: every choice. Without `hold_out`, each source is left out by itself.
+        cache: of photo facts.
+        progress: is told how far the work is.
+
+    Raises:
+        EcoSorterError: a data set, backbone, recipe or folder that cannot be used, or an export that is refused.
+    """
+    photos = usable_photos(read_dataset(paths), cache, progress)
+    alone = tuple((entry.name,) for entry in photos.sources)
+    recipe = recipe.model_copy(update={"hold_out": recipe.hold_out or alone})
+    plain = recipe.model_dump(mode="json")
+    folder = RunFolder(out)
+    created = folder.claim({"recipe": plain, "sources": {entry.name: entry.fingerprint for entry in photos.sources}})
+    backbone, spec, seed = Path(recipe.backbone), recipe.preprocess, recipe.seed
+
+    labelled = prepare(photos, recipe, out / "photos", progress)
+    held = hold_out_each(photos, labelled, recipe, backbone, out / "held-out", progress)
+    everything = np.arange(len(labelled.labels))
+    network, _ = train_network(labelled, everything, recipe, backbone, out / "all", progress)
+
+    logits, labels = held.seen.logits.mean(axis=1), labelled.labels[held.rows]
+    figures = _figures(photos, held, labels, recipe)
+    temperature, thresholds = calibrated(logits, labels, recipe.decide)
+    full = float_graph(network, spec)
+    proved = [photos.rows[row].path for row in np.random.default_rng(seed).permutation(everything)[:_PROVED]]
+    parity = check_parity(full, spec, proved, _trained(network, proved, recipe, temperature), temperature)
+    shipped = to_eight_bits(full, photos, spec, temperature, thresholds, seed, progress)
+    known = known_sources()
+    info = BundleInfo(
+        format=1,
+        name=recipe.name,
+        version=f"{created[:10]}-{hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:8]}",
+        created=created,
+        classes=photos.classes,
+        preprocess=spec,
+        temperature=temperature,
+        thresholds=shipped.thresholds,
+        metrics={
+            "held_out": figures.model_dump(mode="json"),
+            "no_waste": shipped.no_waste,
+            "eight_bits": shipped.compared,
+            "onnx_parity": {"photos": parity.photos, "difference": parity.difference},
+        },
+        data=[
+            DataSource(
+                name=entry.name,
+                photos=sum(entry.photos.values()),
+                fingerprint=entry.fingerprint,
+                licence=known[entry.name].licence if entry.name in known else None,
+            )
+            for entry in photos.sources
+        ],
+        recipe=plain,
+        made_with=made_with(),
+    )
+    bank = make_bank(
+        shipped.features, labelled.labels, labelled.sources.tolist(), photos.classes, _BANK_BYTES, seed=seed
+    )
+    return write_bundle(folder.bundle, shipped.model, info, _card(info, figures, photos), bank=bank, replace=True)
+
+
+def _figures(photos: PhotoSet, held: HeldOut, labels: NDArray[np.int64], recipe: NetworkRecipe) -> HeldOutFigures:
+    return measure(
+        held.seen.logits.mean(axis=1),
+        held.frozen.logits.mean(axis=1),
+        labels,
+        np.array([photos.rows[row].source for row in held.rows]),
+        recipe.hold_out,
+        photos.classes,
+        recipe.decide,
+        photos.groups[held.rows].tolist(),
+    )
+
+
+def _trained(
+    network: WasteNet, files: Sequence[Path], recipe: NetworkRecipe, temperature: float
+) -> NDArray[np.float64]:
+    """Return what the network itself says of some photos, in float32: probabilities ``[n, classes]``."""
+    pixels = np.stack([load_pixels(file, recipe.preprocess) for file in files])
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
+    with torch.inference_mode():
+        return softmax(network(images).numpy(), temperature)
+
+
+def _card(info: BundleInfo, figures: HeldOutFigures, photos: PhotoSet) -> str:
+    environment = Environment(
+        loader=PackageLoader("ecosorter.training"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701  # Markdown, not HTML
+    )
+    return environment.get_template("network_card.md.j2").render(
+        info=info, figures=figures, sources=photos.sources, known=known_sources()
+    )

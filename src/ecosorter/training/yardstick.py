@@ -1,0 +1,142 @@
+"""The figures of a model that ships: how it does on photos of sources that it never saw."""
+
+import tomllib
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from ecosorter.decision import Thresholds, softmax
+from ecosorter.training.calibrate import fit_temperature, fit_thresholds
+from ecosorter.training.evaluate import score
+from ecosorter.training.heldout import macro_recall
+from ecosorter.training.recipe import Decide
+from ecosorter.training.results import Scores
+from ecosorter.training.split import Groups
+
+
+class _Figures(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourceFigures(_Figures):
+    """One source, measured by a network that never saw it: macro recall over the classes it holds, 0..1."""
+
+    photos: int
+    macro_recall: float
+    frozen: float
+    recall: dict[str, float]
+
+
+class HeldOutFigures(_Figures):
+    """Every source, each measured by a network that never saw it.
+
+    Attributes:
+        mean, worst: of the sources' macro recalls.
+        frozen_mean, frozen_worst: the same of the pretrained network, of which nothing but the head was fitted.
+        left_out_together: the groups of sources.
+        scores: on all photos; temperature and threshold of each group come from the other groups.
+    """
+
+    mean: float
+    worst: float
+    frozen_mean: float
+    frozen_worst: float
+    left_out_together: tuple[tuple[str, ...], ...]
+    sources: dict[str, SourceFigures]
+    scores: Scores
+
+
+class KnownSource(_Figures):
+    """Where a source of photos is from: sources.toml tells the fields."""
+
+    origin: str
+    licence: str
+    trust: str
+    shows: str
+
+
+def known_sources() -> dict[str, KnownSource]:
+    """Return what is known of sources, by name."""
+    table = tomllib.loads((files("ecosorter.training") / "sources.toml").read_text(encoding="utf-8"))
+    return {name: KnownSource.model_validate(entry) for name, entry in table.items()}
+
+
+def calibrated(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64], rule: Decide) -> tuple[float, Thresholds]:
+    """Return the temperature and the thresholds that these answers ask for.
+
+    Args:
+        logits: ``[n, classes]``, of photos that their networks never saw.
+        labels: ``[n]``.
+        rule: what is wanted of the answers.
+    """
+    temperature = fit_temperature(logits, labels)
+    probabilities = softmax(logits, temperature)
+    return temperature, fit_thresholds(
+        probabilities, labels, target_accuracy=rule.target_accuracy, miss_rate=rule.miss_rate
+    )
+
+
+def measure(
+    logits: NDArray[np.float32],
+    frozen: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    sources: NDArray[np.str_],
+    groups: Sequence[Sequence[str]],
+    classes: Sequence[str],
+    rule: Decide,
+    objects: Groups,
+) -> HeldOutFigures:
+    """Return every figure about photos of sources that were left out.
+
+    Args:
+        logits: ``[n, classes]``, the mean of each photo's views.
+        frozen: the same of the pretrained network with a fitted head.
+        labels: ``[n]``.
+        sources: ``[n]``, names.
+        groups: the sources that were left out together.
+        classes: names.
+        rule: what is wanted of the answers.
+        objects: ``[n]``, the object that each photo shows, for the interval of the accuracy.
+    """
+    level = np.empty_like(logits)
+    answered = np.empty(len(labels), bool)
+    for group in groups:
+        mine = np.isin(sources, group)
+        temperature, thresholds = calibrated(logits[~mine], labels[~mine], rule)
+        level[mine] = logits[mine] / temperature
+        answered[mine] = softmax(logits[mine], temperature).max(axis=1) >= thresholds.confidence
+    right = logits.argmax(axis=1) == labels
+    # What is answered was decided group by group; no single threshold says it.
+    scores = score(
+        level, labels, classes, temperature=1.0, thresholds=Thresholds(confidence=0, conformal=1), groups=objects
+    )
+    scores = scores.model_copy(
+        update={
+            "coverage": float(answered.mean()),
+            "answered_accuracy": float(right[answered].mean()) if answered.any() else None,
+        }
+    )
+    by_source = {}
+    for name in np.unique(sources):
+        mine = sources == name
+        found, truth = logits[mine].argmax(axis=1), labels[mine]
+        by_source[str(name)] = SourceFigures(
+            photos=int(mine.sum()),
+            macro_recall=macro_recall(found, truth),
+            frozen=macro_recall(frozen[mine].argmax(axis=1), truth),
+            recall={classes[label]: float((found[truth == label] == label).mean()) for label in np.unique(truth)},
+        )
+    recalls, before = ([getattr(entry, key) for entry in by_source.values()] for key in ("macro_recall", "frozen"))
+    return HeldOutFigures(
+        mean=float(np.mean(recalls)),
+        worst=min(recalls),
+        frozen_mean=float(np.mean(before)),
+        frozen_worst=min(before),
+        left_out_together=tuple(tuple(group) for group in groups),
+        sources=by_source,
+        scores=scores,
+    )

@@ -1,0 +1,74 @@
+"""What a network sees in photos, its first head, and the groups that are left out."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ecosorter.errors import DatasetError
+from ecosorter.training.heldout import Labelled, check_groups, fit_head, look, macro_recall
+from ecosorter.training.network import WasteNet
+from ecosorter.training.network_recipe import NetworkRecipe, load_network_recipe
+from ecosorter.training.pixels import Photos
+
+
+def network() -> WasteNet:
+    """A body that gives each channel's mean, pixel by pixel."""
+    body = nn.Conv2d(3, 3, 1)
+    with torch.no_grad():
+        body.weight.copy_(torch.eye(3)[:, :, None, None])
+        assert body.bias is not None
+        body.bias.zero_()
+    return WasteNet(body, 3, 2)
+
+
+def recipe() -> NetworkRecipe:
+    return load_network_recipe("ecosorter", overrides={"preprocess.size": 32, "finetune.head_strength": 10})
+
+
+def labelled(pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> Labelled:
+    nothing = Photos(pixels, np.full(len(pixels), -1), np.empty((0, 1, 1, 4), np.uint8))
+    return Labelled(nothing, labels, np.array(["a", "b"] * (len(pixels) // 2)), ("kaca", "kertas", "logam"))
+
+
+def test_views_are_the_middle_of_the_photo() -> None:
+    pixels = np.zeros((2, 64, 64, 3), np.uint8)
+    pixels[:, 16:48, 16:48] = 255
+    seen = look(network(), pixels, 32, (1.0, 0.5))
+    assert seen.features.shape == (2, 2, 3)
+    assert seen.logits.shape == (2, 2, 2)
+    assert seen.features[0, 0] == pytest.approx([-0.5] * 3, abs=0.05)  # a quarter is white
+    assert seen.features[0, 1] == pytest.approx([1] * 3, abs=0.05)
+
+
+def test_the_head_tells_the_classes_that_it_was_shown() -> None:
+    random = np.random.default_rng(0)
+    labels = 2 * (np.arange(40) % 2)  # the class in the middle has no photos
+    pixels = random.integers(0, 40, (40, 64, 64, 3))
+    pixels[labels == 0, :, :, 0] += 200
+    net = WasteNet(network().body, 3, 3)
+    fit_head(net, labelled(pixels.astype(np.uint8), labels), np.arange(40), recipe())
+    seen = look(net, pixels.astype(np.uint8), 32, (1.0,))
+    assert (seen.logits[:, 0].argmax(axis=1) == labels).all()
+
+
+@pytest.mark.parametrize(
+    ("groups", "match"),
+    [((("a",),), "b"), ((("a", "b"), ("c",)), "c"), ((("a", "b"), ("b",)), "b")],
+    ids=["missing", "unknown", "twice"],
+)
+def test_groups_hold_every_source_once(groups: tuple[tuple[str, ...], ...], match: str) -> None:
+    check_groups((("b",), ("a",)), ["a", "b", "a"])
+    with pytest.raises(DatasetError, match=match):
+        check_groups(groups, ["a", "b", "a"])
+
+
+def test_macro_recall_counts_only_classes_that_are_there() -> None:
+    assert macro_recall(np.array([0, 0, 1, 2]), np.array([0, 0, 0, 2])) == pytest.approx((2 / 3 + 1) / 2)
+
+
+def test_the_groups_of_the_recipe_are_the_shared_sources(shared: Path) -> None:
+    check_groups(load_network_recipe("ecosorter").hold_out, [path.name for path in (shared / "photos").glob("*/")])
