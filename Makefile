@@ -22,7 +22,9 @@ check: $(READY)  ## Style, types, layers
 
 model: $(READY)  ## The model that ships, trained again from the photos; goes on where it was cut off
 	$(BIN)/ecosorter train ../shared/photos --recipe ecosorter --out runs/ecosorter
-	rm -rf src/ecosorter/models/ecosorter && cp -r runs/ecosorter/bundle src/ecosorter/models/ecosorter
+	mkdir -p src/ecosorter/models && rm -rf src/ecosorter/models/ecosorter
+	cp -r runs/ecosorter/bundle src/ecosorter/models/ecosorter
+	cp runs/ecosorter/all/losses.json src/ecosorter/models/ecosorter.losses.json
 
 bench: $(READY)  ## Speed beside the published way, on real photos
 	$(BIN)/python -m benchmarks.training

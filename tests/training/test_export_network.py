@@ -13,7 +13,7 @@ SPEC = PreprocessSpec(size=32, resize="stretch", mean=(0.5, 0.5, 0.5), std=(0.5,
 
 def test_the_graph_says_what_the_network_says() -> None:
     network = small_wastenet()
-    network.head.weight.data *= 20  # so that probabilities differ
+    network.head.weight.data *= 500  # so that probabilities differ
     pixels = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), np.uint8)
     session = onnxruntime.InferenceSession(float_graph(network, SPEC))
     logits, features, cam = session.run(["logits", "features", "cam"], {"pixels": pixels})
@@ -24,7 +24,7 @@ def test_the_graph_says_what_the_network_says() -> None:
     assert abs(softmax(logits, 1.0) - softmax(wanted, 1.0)).max() < TOLERANCE
     np.testing.assert_allclose(features, pooled, atol=1e-5)
     assert cam.shape == (5, 3, 8, 8)
-    np.testing.assert_allclose(cam.mean(axis=(2, 3)), logits, atol=1e-4)
+    np.testing.assert_allclose(cam.mean(axis=(2, 3)), logits, rtol=1e-3, atol=1e-3)
 
 
 def test_it_is_the_network_at_rest_whatever_state_it_was_in() -> None:

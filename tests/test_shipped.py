@@ -1,0 +1,67 @@
+"""The model that comes along: small, whole, described truly, and careful with what it does not know."""
+
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from ecosorter import Classifier, read_bundle
+from ecosorter.bundle import shipped_bundles
+from ecosorter.training.bank import read_bank
+from tests.tiny import photo
+
+SEVEN = ("kaca", "kardus", "kertas", "khusus", "logam", "organik", "plastik")
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    return Classifier.load()
+
+
+def test_there_is_one_and_it_is_small() -> None:
+    (folder,) = shipped_bundles()
+    sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
+    assert set(sizes) == {"model.onnx", "bundle.json", "README.md", "bank.npz"}
+    assert sizes["model.onnx"] <= 4_500_000
+    assert sum(sizes.values()) <= 5_000_000
+
+
+def test_it_knows_the_seven_classes_and_where_it_learnt_them(classifier: Classifier) -> None:
+    info = classifier.bundle.info
+    assert info.classes == SEVEN
+    assert len(info.data) == 21
+    assert all(source.licence for source in info.data)
+    bank = read_bank(classifier.bundle)
+    assert set(bank.classes) == set(SEVEN)
+    assert len(bank.source_names) == 21
+
+
+def test_its_card_tells_the_figures_of_its_description(classifier: Classifier) -> None:
+    card = (classifier.bundle.folder / "README.md").read_text(encoding="utf-8")
+    held_out = read_bundle(classifier.bundle.folder).info.metrics["held_out"]
+    assert f"| **mean of sources** | | **{held_out['mean']:.3f}** |" in card
+    assert f"| **worst source** | | **{held_out['worst']:.3f}** |" in card
+    for name, entry in held_out["sources"].items():
+        assert f"| {name} | {entry['photos']} | {entry['macro_recall']:.3f} |" in card
+
+
+@pytest.mark.parametrize(
+    "blank", [(0, 0, 0), (255, 255, 255), (120, 120, 120), (200, 180, 150)], ids=["black", "white", "grey", "beige"]
+)
+def test_a_blank_photo_gets_no_class(classifier: Classifier, blank: tuple[int, int, int]) -> None:
+    (found,) = classifier.classify([photo(blank, size=(300, 200))])
+    assert (found.label, found.reason) == (None, "no_waste")
+
+
+def test_a_cat_gets_no_class(classifier: Classifier) -> None:
+    (found,) = classifier.classify([files("skimage.data").joinpath("chelsea.png").read_bytes()])
+    assert found.label is None
+
+
+def test_it_knows_photos_that_it_learnt_from(classifier: Classifier, shared: Path) -> None:
+    # No measure of what it is worth, which the card tells: a model that fails here is broken.
+    files_of = {label: sorted((shared / "photos").glob(f"*/{label}/*.jpg"))[::37] for label in SEVEN}
+    right = sum(
+        prediction.best == label for label, paths in files_of.items() for prediction in classifier.classify(paths)
+    )
+    assert right / sum(map(len, files_of.values())) > 0.75
