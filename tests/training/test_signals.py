@@ -8,7 +8,6 @@ from PIL import Image, ImageFilter
 from ecosorter.training.signals import (
     NAMES,
     Signals,
-    balance,
     detail,
     fit_least,
     fit_signals,
@@ -91,13 +90,6 @@ def test_out_of_fold_values_come_from_signals_that_saw_neither_source_nor_kind()
     assert negatives.shape == (50, 2)
     seen = fit_signals(PHOTOS, LABELS, SOURCES, NEGATIVES, seed=0).of_features(PHOTOS)
     assert photos[60:, 0].mean() < seen[60:, 0].mean()  # c alone shows class 1: it was new to its fold
-
-
-def test_classes_weigh_alike_and_sources_by_the_root_of_their_number() -> None:
-    weights = balance(LABELS, SOURCES)
-    assert weights.mean() == pytest.approx(1)
-    assert weights[:60].sum() == pytest.approx(weights[60:].sum())
-    assert weights[:40].sum() / weights[40:60].sum() == pytest.approx(2**0.5)
 
 
 class TestLeast:

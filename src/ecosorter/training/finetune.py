@@ -210,25 +210,3 @@ def _stages(body: nn.Module) -> list[nn.Module]:
         blocks = list(part.children())
         stages += blocks if isinstance(part, nn.Sequential) and len(blocks) > 3 else [part]
     return stages
-
-
-def source_balanced(labels: NDArray[np.int64], sources: Sequence[str], power: float) -> NDArray[np.float64]:
-    """Return how often to draw each photo: classes equally often, and of each class the sources by their size.
-
-    Args:
-        labels: class indices ``[n]``.
-        sources: of each photo.
-        power: a source of m photos of a class counts m to this power: with 1 all photos are alike, with 0 all sources.
-
-    Returns:
-        ``[n]``, sums to 1.
-    """
-    weights = np.zeros(len(labels))
-    names = np.array(sources)
-    for label in np.unique(labels):
-        for source in np.unique(names[labels == label]):
-            rows = (labels == label) & (names == source)
-            weights[rows] = rows.sum() ** (power - 1.0)
-        weights[labels == label] /= weights[labels == label].sum()
-    weights /= weights.sum()
-    return weights

@@ -197,7 +197,7 @@ def renamed(model: ModelProto, renames: dict[str, str]) -> ModelProto:
     return model
 
 
-def _one_if_same(channels: NDArray[np.float32]) -> NDArray[np.float32]:
+def _one_if_same(channels: NDArray[Any]) -> NDArray[Any]:
     """Return one number for all channels where they share it: ONNX Runtime is 50 times as fast with one as with 3."""
     return channels[:1] if np.ptp(channels) == 0 else channels
 

@@ -18,11 +18,12 @@ from sklearn.preprocessing import StandardScaler
 from torch.nn import functional
 
 from ecosorter.errors import DatasetError
-from ecosorter.training.finetune import finetune, source_balanced
+from ecosorter.training.finetune import finetune
 from ecosorter.training.network import WasteNet
 from ecosorter.training.network_recipe import NetworkRecipe
 from ecosorter.training.pixels import Photos
 from ecosorter.training.progress import Advance
+from ecosorter.training.sampling import source_balanced
 
 _BATCH = 64
 

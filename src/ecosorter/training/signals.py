@@ -23,12 +23,14 @@ from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
 
 from ecosorter.training.graphs import IR_VERSION, OPSET
+from ecosorter.training.sampling import source_balanced
 
 NAMES = ("familiarity", "waste", "detail")
 """In the order of the output ``signals``."""
 
 _PATCHES = 8  # along a side, for the detail
 _LEVELS = 13  # of each threshold that `fit_least` tries
+_CORNERS = ((0, 0), (0, 1), (1, 0))  # a pixel, its neighbour to the right, and the one below
 _TINY = 1e-6  # a photo whose features are all 0 is familiar with nothing
 
 _Floats = NDArray[np.float32]
@@ -82,7 +84,7 @@ def fit_signals(
         prototypes: of each class, at most.
         seed: of k-means.
     """
-    labels, weights = np.asarray(labels), balance(labels, sources)
+    labels, weights = np.asarray(labels), source_balanced(labels, sources, 0.5) * len(labels)
     centres = []
     for label in np.unique(labels):
         rows = labels == label
@@ -175,8 +177,8 @@ def signals_graph(signals: Signals, side: int) -> ModelProto:
         "one": np.array([1], np.int64),
         "green_channel": np.array(1, np.int64),
         "sides": np.array([2, 3], np.int64),
-        **{f"{row}{column}": np.array([row, column], np.int64) for row in (0, 1) for column in (0, 1)},
-        **{f"{row}{column}_end": np.array([row, column], np.int64) + side - 1 for row in (0, 1) for column in (0, 1)},
+        **{f"{row}{column}": np.array([row, column], np.int64) for row, column in _CORNERS},
+        **{f"{row}{column}_end": np.array([row, column], np.int64) + side - 1 for row, column in _CORNERS},
     }
     node, patch = helper.make_node, [_patch(side)] * 2
     nodes = [
@@ -211,19 +213,6 @@ def signals_graph(signals: Signals, side: int) -> ModelProto:
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-
-
-def balance(labels: _Labels, sources: _Names) -> NDArray[np.float64]:
-    """Return the weight of each photo, 1 on average: classes alike, in a class sources by the root of their number."""
-    names, classes = np.asarray(sources), np.asarray(labels)
-    weights = np.empty(len(classes))
-    for label in np.unique(classes):
-        rows = np.flatnonzero(classes == label)
-        _, source, counts = np.unique(names[rows], return_inverse=True, return_counts=True)
-        within = counts[source] ** -0.5
-        weights[rows] = within / within.sum()
-    weights *= len(weights) / weights.sum()
-    return weights
 
 
 def _unit(rows: _Floats) -> _Floats:
