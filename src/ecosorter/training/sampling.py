@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-
 Names = Sequence[str] | NDArray[np.str_]
 
 

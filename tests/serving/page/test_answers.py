@@ -16,23 +16,6 @@ Visit = Callable[..., Page]
 
 
 @pytest.mark.parametrize(
-    ("language", "names"),
-    [("id", {"Kaca", "Logam", "Organik", "Plastik"}), ("en", {"Glass", "Metal", "Organic", "Plastic"})],
-)
-def test_a_real_photo_is_classified_at_phone_size(
-    visit: Visit, shared: Path, shots: Path, language: str, names: set[str]
-) -> None:
-    page = visit(language=language)
-    page.screenshot(path=shots / f"real-start-{language}.png")
-    give(page, sorted(shared.glob("photos/trashnet/kaca/*.jpg"))[3])
-    page.screenshot(path=shots / f"real-answer-{language}.png")
-    words = set(heading(page).replace("?", "").title().replace(" Atau ", " ").replace(" Or ", " ").split())
-    assert words <= names
-    expect(page.locator("html")).to_have_attribute("lang", language)
-    expect(page.locator("figure.photo img")).to_be_visible()
-
-
-@pytest.mark.parametrize(
     ("language", "said"),
     [
         ("id", ["Kaca", "Saya yakin", "Masukkan ke wadah", "Wadah biru", "Apakah kacanya pecah?", "Kosongkan, bilas"]),
