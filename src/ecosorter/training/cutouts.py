@@ -43,12 +43,12 @@ def cut_out(pixels: NDArray[np.uint8]) -> Cutout | None:
         The object; None where there is no plain board, or what was found is too small, too large or cut off by the
         photo's edge.
     """
-    photo = pixels.astype(np.float32) / 255
+    photo: NDArray[np.float32] = np.divide(pixels, 255, dtype=np.float32)
     found = _board(photo)
     if found is None:
         return None
     board, seen = found
-    light = photo / board
+    light: NDArray[np.float32] = np.divide(photo, board, dtype=np.float32)
     differs = np.abs(light - 1).max(axis=-1) > _DARKER
     differs |= np.abs(np.ptp(photo, axis=-1) - np.ptp(board, axis=-1)) > _COLOURED
     mask = _largest(differs)
