@@ -13,6 +13,7 @@ from ecosorter.classifier import Classifier, Prediction
 from ecosorter.decision import Decision, Thresholds, decide
 from ecosorter.errors import (
     BackboneError,
+    BulkError,
     BundleError,
     DatasetError,
     DownloadError,
@@ -47,6 +48,7 @@ except PackageNotFoundError:  # run from a source tree that was never installed
 
 __all__ = [
     "BackboneError",
+    "BulkError",
     "Bundle",
     "BundleError",
     "BundleInfo",

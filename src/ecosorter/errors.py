@@ -24,6 +24,7 @@
     ├── ExportError                an exported model that disagrees with the trained one
     ├── RunError                   a training run that cannot start or go on
     ├── GuidanceError              a scheme, class or answer that the guidance does not have
+    ├── BulkError                  many photos cannot be classified as asked
     ├── ServiceError               the HTTP service cannot start, or was told something wrong
     └── StoreError                 the store of corrections cannot be opened or used
 
@@ -143,6 +144,10 @@ class RunError(EcoSorterError):
 
 class GuidanceError(EcoSorterError):
     """A scheme's file is wrong, or there is no such scheme, class or answer."""
+
+
+class BulkError(EcoSorterError):
+    """Many photos cannot be classified as asked: an input, an output or a folder does not fit."""
 
 
 class ServiceError(EcoSorterError):

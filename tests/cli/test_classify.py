@@ -3,9 +3,12 @@
 import csv
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
+import time
+import zipfile
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -126,7 +129,7 @@ def test_csv_to_standard_output(run: Run, photos: Path) -> None:
     assert [row["label"] for row in rows] == ["kaca", "", "plastik", "", ""]
     assert [row["best"] for row in rows][:3] == ["kaca", "", "plastik"]
     assert {rows[0][f"top{n}"] for n in range(1, 5)} == set(CLASSES)
-    assert sum(float(rows[0][f"top{n}_probability"]) for n in range(1, 5)) == pytest.approx(1)
+    assert sum(float(rows[0][f"top{n}_probability"]) for n in range(1, 5)) == pytest.approx(1, abs=1e-5)
     assert "empty" in rows[4]["reason"]
     assert None not in rows[4].values()
 
@@ -146,7 +149,7 @@ def test_a_csv_file_appears_whole(run: Run, photos: Path, tmp_path: Path) -> Non
 def test_a_csv_file_stays_as_it_was_when_the_run_fails(run: Run, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "out.csv").write_text("old")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ecosorter.cli.classify.csv.writer", lambda *_, **__: 1 / 0)
+        patch.setattr("ecosorter.cli.classify.csv_text", lambda _: 1 / 0)
         done = run("photos", "--csv", "out.csv")
     assert isinstance(done.exception, ZeroDivisionError)
     assert (tmp_path / "out.csv").read_text() == "old"
@@ -297,3 +300,173 @@ def test_every_kind_of_bad_file_beside_a_hundred_photos(run: Run, tmp_path: Path
         f"in/x-{status}.jpg": status for status in (*bad, "is_folder", "missing", "unreadable")
     }
     assert done.exit_code == 1
+
+
+# Many photos
+
+
+def rows_of(path: str) -> list[dict[str, str]]:
+    with Path(path).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_out_is_told_by_its_ending_and_starts_with_the_same_fields(run: Run, photos: Path) -> None:
+    done = run("photos", "--out", "out.csv", "--probabilities")
+    assert done.exit_code == 1
+    assert [line.split()[-1] for line in done.stdout.splitlines()[:6]] == ["1", "1", "1", "0", "2", "5"]
+    assert "out.csv" in done.stdout
+    rows = rows_of("out.csv")
+    assert list(rows[0]) == [*FIELDS, "model", "sha256", "time", *(f"p_{name}" for name in CLASSES)]
+    assert [row["status"] for row in rows] == ["ok", "html", "ok", "ok", "empty"]
+    assert rows[0]["model"].startswith("tiny 1 ")
+    assert len(rows[0]["sha256"]) == 64
+    assert rows[4]["sha256"] == rows[4]["p_kaca"] == ""
+
+    assert run("photos", "--out", "out.jsonl").exit_code == 1
+    lines = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
+    assert [line["label"] for line in lines] == ["kaca", None, "plastik", None, None]
+
+
+def test_parquet(run: Run, photos: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    assert run("photos", "--out", "out.parquet").exit_code == 1
+    assert parquet.read_table("out.parquet").column("status").to_pylist() == ["ok", "html", "ok", "ok", "empty"]
+
+
+def test_the_same_command_again_mends_what_failed(run: Run, photos: Path) -> None:
+    run("photos", "--out", "out.csv")
+    before = rows_of("out.csv")
+    (photos / "5.jpg").write_bytes(photo(COLOURS["logam"]))
+    assert ["Could", "not", "be", "read", "1"] in [
+        line.split() for line in run("photos", "--out", "out.csv").stdout.splitlines()
+    ]
+    after = rows_of("out.csv")
+    assert after[4]["label"] == "logam"
+    assert after[0] == before[0]  # its time too: it was not touched
+    refused = run("photos/1.png", "--out", "out.csv")
+    assert "--restart" in str(refused.exception)
+    assert run("photos/1.png", "--out", "out.csv", "--restart").exit_code == 0
+    assert len(rows_of("out.csv")) == 1
+
+
+def test_a_thousand_photos_with_hostile_ones_among_them(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    good = [tmp_path / f"{name}.png" for name in CLASSES]
+    for path in good:
+        path.write_bytes(photo(COLOURS[path.stem]))
+    hostile = [
+        b"",
+        b"<html>",
+        b"%PDF-1.4",
+        b"text",
+        photo(kind="JPEG", size=(99, 99))[:-30],
+        photo(kind="PNG", size=(1500, 1000)),  # more pixels than allowed
+        b"\x89PNG\r\n\x1a\n" + bytes(50),
+        b"GIF89a" + b"\xff" * 30,
+        None,  # a link that leads to itself
+        None,
+    ]
+    for number in range(1000):
+        path = folder / f"{number:04}.jpg"
+        if number % 20:
+            path.symlink_to(good[number % 4])
+        elif (content := hostile[number // 20 % len(hostile)]) is not None:
+            path.write_bytes(content)
+        else:
+            path.symlink_to(path)
+    done = run("in", "--out", "out.csv", "--report", "page.html", "--max-megapixels", "1")
+    rows = rows_of("out.csv")
+    assert done.exit_code == 1
+    assert [row["path"] for row in rows] == [f"in/{number:04}.jpg" for number in range(1000)]
+    assert all((row["status"] == "ok") == bool(number % 20) for number, row in enumerate(rows))
+    assert all(row["label"] == CLASSES[number % 4] for number, row in enumerate(rows) if number % 20)
+    assert len({row["status"] for row in rows}) >= 8
+    assert (tmp_path / "page.html").stat().st_size < 1_000_000
+
+
+def test_lists_archives_and_their_report(run: Run, photos: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile("a.zip", "w") as packed:
+        packed.write("photos/1.png")
+        packed.write("photos/2.jpg")
+    Path("list.txt").write_text("photos/3.webp\n")
+    done = run("a.zip", "@list.txt", "--json", "--report", "page.html", "--lang", "id")
+    rows = json.loads(done.stdout)
+    assert [row["path"] for row in rows] == ["a.zip!/photos/1.png", "a.zip!/photos/2.jpg", "photos/3.webp"]
+    assert "Kaca" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "page.html" in done.stderr
+
+
+def test_sorting_and_undoing(run: Run, photos: Path, tmp_path: Path) -> None:
+    done = run("photos", "--sort-into", "sorted", "--sort", "move")
+    assert sorted(path.relative_to("sorted").as_posix() for path in Path("sorted").glob("*/*")) == [
+        "failed/2.jpg",
+        "failed/5.jpg",
+        "kaca/1.png",
+        "not-sure/4.png",
+        "plastik/3.webp",
+    ]
+    assert list(photos.iterdir()) == []
+    (file,) = Path("sorted").glob("*.undo")
+    assert file.name in done.stdout
+    done = run("--undo", str(file))
+    assert done.exit_code == 0
+    assert "5 photos" in done.stdout
+    assert len(list(photos.iterdir())) == 5
+    assert list(Path("sorted").iterdir()) == []
+
+
+def test_moved_photos_are_no_reason_to_refuse_the_same_command(run: Run, photos: Path) -> None:
+    command = ("photos", "--out", "out.csv", "--sort-into", "sorted", "--sort", "move", "--report", "page.html")
+    run(*command)
+    before = Path("out.csv").read_bytes()
+    (photos / "6.png").write_bytes(photo(COLOURS["organik"]))
+    assert run(*command).exit_code == 1
+    assert Path("out.csv").read_bytes().startswith(before)
+    assert [row["label"] for row in rows_of("out.csv")] == ["kaca", "", "plastik", "", "", "organik"]
+    assert Path("page.html").read_text(encoding="utf-8").count("<img") == 4
+    assert run(*command).exit_code == 1
+    assert len(rows_of("out.csv")) == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["a.png", "--json", "--out", "x.csv"], "not both"),
+        (["a.png", "--watch", "in"], "not both"),
+        (["--watch", "gone"], "no folder"),
+        (["@gone.txt"], "no list"),
+        (["@none.txt"], "list is empty"),
+        (["in", "--sort-into", "in/sorted"], "beside"),
+    ],
+)
+def test_slips_with_many_photos_are_exit_code_2(run: Run, tmp_path: Path, arguments: list[str], words: str) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.png").write_bytes(photo())
+    (tmp_path / "none.txt").touch()
+    done = run(*arguments)
+    assert done.exit_code == 2
+    assert words in " ".join(done.output.replace("│", " ").split())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "none.txt"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_a_drop_folder_is_served_until_it_is_told_to_stop(model: Path, tmp_path: Path) -> None:
+    code = "import sys, typer; from ecosorter.cli.classify import classify; typer.run(classify)"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "ECOSORTER_LANG": "en"}
+    (tmp_path / "inbox").mkdir()
+    command = ["--watch", "inbox", "--out", "out.csv", "--sort-into", "sorted", "--sort", "move", "--model", str(model)]
+    for round_, name in enumerate(CLASSES[:2], 1):
+        with subprocess.Popen(
+            [sys.executable, "-c", code, *command], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
+        ) as process:
+            (tmp_path / "inbox/a.png").write_bytes(photo(COLOURS[name]))
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline and not (tmp_path / f"sorted/{name}/a.png").exists():
+                time.sleep(0.05)
+            process.send_signal(signal.SIGTERM)
+            printed, _ = process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert "out.csv" in printed
+        assert [row["label"] for row in rows_of(str(tmp_path / "out.csv"))] == list(CLASSES[:round_])
+    assert list((tmp_path / "inbox").iterdir()) == []

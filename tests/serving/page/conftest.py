@@ -50,21 +50,22 @@ def chromium_at() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+# Playwright runs an event loop in this thread, in which other tests could not start theirs: it ends with each module.
+@pytest.fixture(scope="module")
 def launch(chromium_at: str) -> Iterator[Callable[..., Browser]]:
     """Start a browser with more flags."""
     with sync_playwright() as playwright:
         yield lambda *more: playwright.chromium.launch(executable_path=chromium_at, args=[*FLAGS, *more])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(launch: Callable[..., Browser]) -> Iterator[Browser]:
     started = launch()
     yield started
     started.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("page")
     tiny_bundle(folder / "bundle", thresholds=Thresholds(confidence=0.6, conformal=0.6, signals={"brightness": 0.1}))

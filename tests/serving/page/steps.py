@@ -11,7 +11,8 @@ Pictures = Callable[..., Path]
 
 
 def give(page: Page, *photos: Path, settled: str = "article[data-state=done]") -> None:
-    """Choose photos from the gallery, and wait for what comes of them."""
+    """Choose photos from the gallery, and wait for what comes of them, not for what is there already."""
+    page.evaluate("document.querySelectorAll('article[data-state]').forEach((old) => delete old.dataset.state)")
     page.set_input_files("#gallery-file", list(photos))
     page.wait_for_selector(settled)
 

@@ -131,8 +131,7 @@ def test_photos_can_be_dropped_and_pasted(visit: Visit) -> None:
             }""",
             [kind, carrier],
         )
-        page.wait_for_selector("article[data-state=done]")
-        assert heading(page) == "Organik"
+        expect(page.locator("[data-screen]:not([hidden]) h1")).to_have_text("Organik")
         page.click("#home")
 
 

@@ -1,0 +1,168 @@
+"""The photos in ZIP and TAR archives of unknown origin, without unpacking anything to disk.
+
+Nothing is written, so a member's name can do no harm: it is only what the photo is called. What could do harm is what
+an archive makes the program read, and that is capped. Links and devices are left out, and so is what is hidden.
+"""
+
+import gzip
+import io
+import stat
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import PurePosixPath
+from threading import Lock
+from typing import Any
+
+from ecosorter.bulk.photo import Photo, failing_photo
+from ecosorter.errors import PhotoCorrupt, PhotoEmpty, PhotoError, PhotoTooManyBytes, PhotoTruncated, PhotoUnreadable
+from ecosorter.photos import PHOTO_ENDINGS, Limits
+
+ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz")
+"""File name endings, in small letters, by which an archive is known."""
+
+MAX_MEMBERS = 500_000
+"""Members that an archive may have: ZIP's are listed in memory before the first is read."""
+
+MAX_RATIO = 200
+"""How many times larger than packed a member, or a whole compressed TAR, may be. Photos hardly shrink at all."""
+
+_LARGEST_READ = 80_000_000  # bytes: a ZIP's list of members, or a header in a TAR, both read in one piece
+
+
+def is_archive(name: str) -> bool:
+    """Tell by its name whether a file is an archive."""
+    return name.lower().endswith(ENDINGS)
+
+
+def is_tar(name: str) -> bool:
+    """Tell an archive that must be read to be listed."""
+    return is_archive(name) and not name.lower().endswith(".zip")
+
+
+def photos_in(name: str, file: Any, size: int, limits: Limits) -> Iterator[Photo]:
+    """List an archive.
+
+    Args:
+        name: of the archive. A photo in it is called ``name!/path/in/archive``.
+        file: its bytes: a seekable binary file. It is closed when the last photo is gone.
+        size: of the archive, in bytes.
+        limits: `max_bytes` is for each photo.
+
+    Yields:
+        Its photos, in the archive's order; one that fails under the archive's own name where it is damaged, has too
+        much in it, or no photo. Those in a compressed TAR, which can only be read in order, come with their bytes.
+    """
+    kind = _zip if name.lower().endswith(".zip") else _tar
+    empty = True
+    try:
+        for photo in kind(name, file, size, limits):
+            empty = False
+            yield photo
+    except PhotoError as error:
+        yield failing_photo(name, error)
+    except EOFError:
+        yield failing_photo(name, PhotoTruncated(f"{name} ends too early; copy or download it again."))
+    except Exception as error:  # zipfile and tarfile, fed with broken bytes, may raise anything
+        yield failing_photo(name, PhotoCorrupt(f"{name} is no archive, or a damaged one ({error}); download it again."))
+    else:
+        if empty:
+            yield failing_photo(name, PhotoEmpty(f"{name} holds no photos."))
+
+
+class _Bounded(io.BufferedReader):
+    """A file that is never read in pieces larger than anything honest needs, and that closes itself."""
+
+    def __init__(self, file: Any, limits: Limits) -> None:
+        super().__init__(file)
+        self._most = max(_LARGEST_READ, limits.max_bytes + 1)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > self._most:
+            raise PhotoTooManyBytes("The archive has a header or a list of members that is absurdly long.")
+        return super().read(size)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _zip(name: str, file: Any, _size: int, limits: Limits) -> Iterator[Photo]:
+    packed, lock = zipfile.ZipFile(_Bounded(file, limits)), Lock()
+    members = packed.infolist()
+    if len(members) > MAX_MEMBERS:
+        raise PhotoTooManyBytes(f"{name} has {len(members):,} members; at most {MAX_MEMBERS:,} are read. Split it.")
+    for member in members:
+        kind = stat.S_IFMT(member.external_attr >> 16)  # 0 where the archive was made without Unix rights
+        if kind in (0, stat.S_IFREG) and _is_photo(member.filename):
+            path = f"{name}!/{member.filename}"
+            yield Photo(path, partial(_read_zipped, path, packed, member, lock, limits))
+
+
+def _read_zipped(name: str, packed: zipfile.ZipFile, member: zipfile.ZipInfo, lock: Lock, limits: Limits) -> bytes:
+    if member.flag_bits & 1:
+        raise PhotoUnreadable(f"{name} needs a password; pack it without one.")
+    _check_size(name, member.file_size, limits)
+    if member.file_size > MAX_RATIO * max(member.compress_size, 1):
+        raise PhotoTooManyBytes(f"{name} is packed to less than 1/{MAX_RATIO} of its size, as no photo is.")
+    try:
+        with lock, packed.open(member) as content:  # the archive is one file with one position
+            return content.read(limits.max_bytes + 1)
+    except Exception as error:  # see photos_in
+        raise PhotoCorrupt(f"{name} cannot be unpacked ({error}); pack or download it again.") from error
+
+
+def _tar(name: str, file: Any, size: int, limits: Limits) -> Iterator[Photo]:
+    plain, lock = name.lower().endswith(".tar"), Lock()
+    bytes_ = _Bounded(file if plain else gzip.GzipFile(fileobj=_Bounded(file, limits)), limits)
+    packed = tarfile.open(fileobj=bytes_, mode="r:")  # noqa: SIM115 - photos are read after this function's end
+    number = 0
+    while member := _next(packed, lock):
+        number += 1
+        if number > MAX_MEMBERS:
+            raise PhotoTooManyBytes(f"{name} has more than {MAX_MEMBERS:,} members; the rest is not read. Split it.")
+        if size and member.offset_data + member.size > MAX_RATIO * max(size, 4096):
+            raise PhotoTooManyBytes(f"{name} is packed to less than 1/{MAX_RATIO} of its size; the rest is not read.")
+        if not member.isreg() or member.issparse() or not _is_photo(member.name):
+            continue
+        path = f"{name}!/{member.name}"
+        read = partial(_read_at, path, bytes_, member.offset_data, member.size, lock, limits)
+        if plain or member.size > limits.max_bytes:
+            yield Photo(path, read)
+        else:
+            data = read()
+            yield Photo(path, partial(bytes, data), held=len(data))
+    bytes_.seek(packed.offset)
+    if bytes_.read(tarfile.BLOCKSIZE).strip(b"\0"):  # tarfile takes a damaged header for the end
+        raise PhotoCorrupt(f"{name} is damaged after {number:,} members; copy or download it again.")
+
+
+def _next(packed: tarfile.TarFile, lock: Lock) -> tarfile.TarInfo | None:
+    with lock:
+        packed.members.clear()  # type: ignore[attr-defined] # tarfile would remember every one of millions
+        return packed.next()
+
+
+def _read_at(name: str, file: _Bounded, offset: int, size: int, lock: Lock, limits: Limits) -> bytes:
+    _check_size(name, size, limits)
+    try:
+        with lock:
+            file.seek(offset)
+            data = file.read(size)
+    except (OSError, EOFError) as error:
+        raise PhotoCorrupt(f"{name} cannot be unpacked ({error}); pack or download it again.") from error
+    if len(data) < size:
+        raise PhotoTruncated(f"{name}: the archive ends too early; copy or download it again.")
+    return data
+
+
+def _check_size(name: str, size: int, limits: Limits) -> None:
+    if size > limits.max_bytes:
+        cap = f"{limits.max_bytes / 1e6:g} MB"
+        raise PhotoTooManyBytes(f"{name} has {size / 1e6:.1f} MB, and the cap is {cap}; raise the cap.")
+
+
+def _is_photo(member: str) -> bool:
+    parts = PurePosixPath(member).parts
+    hidden = any(part == "__MACOSX" or (part.startswith(".") and part not in (".", "..")) for part in parts)
+    return not hidden and not member.endswith("/") and PurePosixPath(member).suffix.lower() in PHOTO_ENDINGS
