@@ -35,12 +35,11 @@ KINDS = ["x"] * 25 + ["y"] * 25
 
 @pytest.fixture(scope="module")
 def signals() -> Signals:
-    return fit_signals(PHOTOS, LABELS, SOURCES, NEGATIVES, prototypes=4, seed=0)
+    return fit_signals(PHOTOS, LABELS, SOURCES, NEGATIVES, directions=2)
 
 
 def test_both_scores_fall_on_what_was_never_seen(signals: Signals) -> None:
-    assert signals.prototypes.shape == (8, 10)
-    np.testing.assert_allclose(np.linalg.norm(signals.prototypes, axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(signals.directions @ signals.directions.T, np.eye(2), atol=1e-5)
     waste = signals.of_features(features(40, 0, 7))
     nothing = signals.of_features(features(40, 5, 8))
     assert (nothing.max(axis=0) < waste.min(axis=0)).all()
@@ -48,8 +47,8 @@ def test_both_scores_fall_on_what_was_never_seen(signals: Signals) -> None:
     assert elsewhere[:, 0].max() < waste[:, 0].min()
 
 
-def test_features_of_nothing_are_familiar_with_nothing(signals: Signals) -> None:
-    assert signals.of_features(np.zeros((1, 10), np.float32))[0, 0] == 0
+def test_features_that_are_just_the_mean_are_not_familiar(signals: Signals) -> None:
+    assert signals.of_features(signals.mean[None])[0, 0] == 0
 
 
 def test_detail_is_low_in_the_dark_on_a_wall_and_out_of_focus() -> None:
@@ -88,7 +87,7 @@ def test_out_of_fold_values_come_from_signals_that_saw_neither_source_nor_kind()
     photos, negatives = out_of_fold(PHOTOS, LABELS, SOURCES, NEGATIVES, KINDS, folds=2, seed=0)
     assert photos.shape == (90, 2)
     assert negatives.shape == (50, 2)
-    seen = fit_signals(PHOTOS, LABELS, SOURCES, NEGATIVES, seed=0).of_features(PHOTOS)
+    seen = fit_signals(PHOTOS, LABELS, SOURCES, NEGATIVES).of_features(PHOTOS)
     assert photos[60:, 0].mean() < seen[60:, 0].mean()  # c alone shows class 1: it was new to its fold
 
 

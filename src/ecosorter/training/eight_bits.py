@@ -23,7 +23,7 @@ from ecosorter.training.signals import NAMES, Signals, detail, fit_least, fit_si
 
 _RANGES, _RANGES_BATCH = 256, 16  # photos that decide the ranges of the integers
 _COMPARED = 1000  # photos on which the integers are compared with floats
-_REFUSED = 0.04  # share of photos of waste that the signals may take for no waste
+_REFUSED = 0.03  # share of photos of waste that the signals may take for no waste
 _BATCH = 32
 
 _Pixels = NDArray[np.uint8]
@@ -88,7 +88,7 @@ def to_eight_bits(
     least = fit_least(
         np.column_stack([values, details]), sources, np.column_stack([strange_values, strange_details]), share=_REFUSED
     )
-    signals = fit_signals(features, labels, sources, strange_features, seed=seed)
+    signals = fit_signals(features, labels, sources, strange_features)
     model = with_signals(small, signals, spec.size)
     thresholds = thresholds.model_copy(update={"signals": dict(zip(NAMES, least, strict=True))})
     unseen, _ = negatives("held-out", spec.size, seed)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from ecosorter.training import drawings
+from ecosorter.training import drawings, scenes
 
 Part = Literal["fit", "held-out"]
 _Draw = Callable[[np.random.Generator], Image.Image]
@@ -61,20 +61,25 @@ _PHOTOS: dict[Part, dict[str, _Photo]] = {
 }
 
 _BOTH: dict[str, _Draw] = {
-    "dark": drawings.dark,
-    "noise": drawings.noise,
-    "plain": drawings.plain,
-    "white": drawings.white,
+    "dark": scenes.dark,
+    "noise": scenes.noise,
+    "plain": scenes.plain,
+    "white": scenes.white,
 }
 _DRAWINGS: dict[Part, dict[str, _Draw]] = {
     "fit": {
         **_BOTH,
         "bars": drawings.bars,
+        "calendar": drawings.calendar,
+        "cartoon": scenes.cartoon,
         "chat": drawings.chat,
-        "gradient": drawings.gradient,
-        "room": drawings.room,
+        "gradient": scenes.gradient,
+        "keypad": drawings.keypad,
+        "landscape": scenes.landscape,
+        "room": scenes.room,
         "sketch": drawings.sketch,
-        "tiles": drawings.tiles,
+        "tiles": scenes.tiles,
+        "wallpaper": scenes.wallpaper,
         "window": drawings.window,
     },
     "held-out": {
@@ -82,7 +87,7 @@ _DRAWINGS: dict[Part, dict[str, _Draw]] = {
         "home-screen": drawings.home_screen,
         "map": drawings.street_map,
         "pie": drawings.pie,
-        "planks": drawings.planks,
+        "planks": scenes.planks,
         "table": drawings.table,
     },
 }

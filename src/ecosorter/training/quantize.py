@@ -2,8 +2,8 @@
 
 Static quantisation with ONNX Runtime's tools, as Jacob et al. 2018 (https://arxiv.org/abs/1712.05877): weights int8,
 one scale for each output channel; activations uint8, one scale each, from their ranges on training photos. These are
-the choices that ONNX Runtime computes fast on x86-64: with int8 activations two thirds of the additions and a third
-of the convolutions stayed float, and the network was slower than before.
+the choices that ONNX Runtime computes fast on x86-64: with int8 activations it fused none of the residual additions
+and not all of the convolutions, and the network was slower than in float.
 
 Convolutions and the additions of residual blocks become integers; what is in front of them and behind (normalisation,
 the mean over places, head, class-activation map, signals) stays float.

@@ -2,9 +2,10 @@
 
 Three numbers that fall when there is no waste, computed in the model's own graph, so that they travel with it:
 
-- ``familiarity``: the largest cosine between a photo's features and prototypes of the training photos, k-means centres
-  of each class. A distance to what was learnt, as the Mahalanobis distance of Lee et al. 2018
-  (https://arxiv.org/abs/1807.03888) and the nearest neighbours of Sun et al. 2022 (https://arxiv.org/abs/2204.06507).
+- ``familiarity``: how much of what sets a photo's features apart from the mean lies in the main directions in which
+  those of training photos differ (the principal space of ViM, Wang et al. 2022, https://arxiv.org/abs/2203.10807).
+  Beside the linear score it refused 0.73 of pictures of kinds never seen, where the largest cosine with k-means
+  prototypes (after Lee et al. 2018, https://arxiv.org/abs/1807.03888) refused 0.59, with 4 % of waste refused by both.
 - ``waste``: a linear score of the features, fitted to tell training photos from pictures without waste (outlier
   exposure, Hendrycks et al. 2019, https://arxiv.org/abs/1812.04606, as a layer of its own).
 - ``detail``: how much neighbouring pixels differ where they differ most; next to nothing in the dark, out of focus, or
@@ -19,7 +20,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper
-from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
 
 from ecosorter.training.graphs import IR_VERSION, OPSET
@@ -31,7 +31,7 @@ NAMES = ("familiarity", "waste", "detail")
 _PATCHES = 8  # along a side, for the detail
 _LEVELS = 13  # of each threshold that `fit_least` tries
 _CORNERS = ((0, 0), (0, 1), (1, 0))  # a pixel, its neighbour to the right, and the one below
-_TINY = 1e-6  # a photo whose features are all 0 is familiar with nothing
+_TINY = 1e-6  # the length below which a photo is just the mean
 
 _Floats = NDArray[np.float32]
 _Labels = NDArray[np.int64] | Sequence[str]
@@ -40,15 +40,25 @@ _Names = Sequence[str] | NDArray[np.str_]
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What is fitted: prototypes float32 ``[k, d]``, rows of length 1; weight float32 ``[d]`` and bias of `waste`."""
+    """What is fitted, all float32.
 
-    prototypes: _Floats
+    Attributes:
+        mean: of the features of training photos ``[d]``.
+        directions: in which they differ most ``[k, d]``, orthonormal.
+        weight: of the score `waste` ``[d]``.
+        bias: of that score.
+    """
+
+    mean: _Floats
+    directions: _Floats
     weight: _Floats
     bias: float
 
     def of_features(self, features: _Floats) -> _Floats:
-        """Return familiarity and waste ``[n, 2]`` of features ``[n, d]``."""
-        familiarity = (_unit(features) @ self.prototypes.T).max(axis=1)
+        """Return familiarity, 0..1, and waste, any number, ``[n, 2]`` of features ``[n, d]``."""
+        apart = features - self.mean
+        explained = np.linalg.norm(apart @ self.directions.T, axis=1)
+        familiarity = explained / np.maximum(np.linalg.norm(apart, axis=1), _TINY)
         return np.stack([familiarity, features @ self.weight + np.float32(self.bias)], axis=1)
 
 
@@ -69,9 +79,9 @@ def detail(pixels: NDArray[np.uint8]) -> _Floats:
 
 
 def fit_signals(
-    features: _Floats, labels: _Labels, sources: _Names, negatives: _Floats, *, prototypes: int = 16, seed: int
+    features: _Floats, labels: _Labels, sources: _Names, negatives: _Floats, *, directions: int = 96
 ) -> Signals:
-    """Fit prototypes and the linear score.
+    """Fit the main directions and the linear score.
 
     Classes weigh the same, and in a class each source by the root of its number of photos: a large source neither
     drowns the others nor counts as one of them.
@@ -81,26 +91,23 @@ def fit_signals(
         labels: ``[n]`` class of each.
         sources: ``[n]`` where each is from.
         negatives: ``[m, d]`` features of pictures without waste, with which to fit.
-        prototypes: of each class, at most.
-        seed: of k-means.
+        directions: how many count as main, at most d / 2.
     """
-    labels, weights = np.asarray(labels), source_balanced(labels, sources, 0.5) * len(labels)
-    centres = []
-    for label in np.unique(labels):
-        rows = labels == label
-        means = KMeans(min(prototypes, int(rows.sum())), n_init=1, max_iter=50, random_state=seed)
-        centres.append(means.fit(_unit(features[rows]), sample_weight=weights[rows]).cluster_centers_)
+    weights = source_balanced(labels, sources, 0.5)
+    mean = weights @ features
+    spans = np.linalg.eigh(np.cov((features - mean).T, aweights=weights)).eigenvectors  # the largest come last
+    main = spans[:, -min(directions, features.shape[1] // 2) :].T
 
     both = np.concatenate([features, negatives])
-    mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-3
-    # Waste and no waste weigh the same; the strong penalty is for the few origins that the pictures without waste have.
-    sample_weight = np.concatenate([weights / weights.sum(), np.full(len(negatives), 1 / len(negatives))])
-    line = LogisticRegression(C=1e-1, max_iter=300)
-    is_waste = np.arange(len(both)) < len(features)
-    line.fit((both - mean) / spread, is_waste, sample_weight=sample_weight * 10)
+    spread = features.std(axis=0) + 1e-3
+    # Waste and no waste weigh the same, 10 in all; the strong penalty is since pictures without waste have few origins.
+    sample_weight = 10 * np.concatenate([weights, np.full(len(negatives), 1 / len(negatives))])
+    line = LogisticRegression(C=1e-3, max_iter=300)
+    line.fit((both - mean) / spread, np.arange(len(both)) < len(features), sample_weight=sample_weight)
     weight = line.coef_[0] / spread
     return Signals(
-        _unit(np.concatenate(centres)).astype(np.float32),
+        mean.astype(np.float32),
+        np.ascontiguousarray(main, np.float32),
         weight.astype(np.float32),
         float(line.intercept_[0] - weight @ mean),
     )
@@ -125,7 +132,7 @@ def out_of_fold(
         negatives: ``[m, d]`` of pictures without waste.
         kinds: ``[m]`` what each shows.
         folds: into which the sources, and the kinds, are dealt, at least 2.
-        seed: of the dealing and of k-means.
+        seed: of the dealing.
 
     Returns:
         ``[n, 2]`` of the photos, ``[m, 2]`` of the pictures.
@@ -136,7 +143,7 @@ def out_of_fold(
     negative_values = np.empty((len(negatives), 2), np.float32)
     for number in range(folds):
         rest, others = fold != number, negative_fold != number
-        signals = fit_signals(features[rest], classes[rest], names[rest], negatives[others], seed=seed)
+        signals = fit_signals(features[rest], classes[rest], names[rest], negatives[others])
         values[~rest] = signals.of_features(features[~rest])
         negative_values[~others] = signals.of_features(negatives[~others])
     return values, negative_values
@@ -170,7 +177,8 @@ def fit_least(values: _Floats, sources: _Names, negatives: _Floats, *, share: fl
 def signals_graph(signals: Signals, side: int) -> ModelProto:
     """Return the graph from `pixels` uint8 ``[n, side, side, 3]`` and `pooled` ``[n, d]`` to `signals` ``[n, 3]``."""
     constants: dict[str, NDArray[Any]] = {
-        "prototypes": np.ascontiguousarray(signals.prototypes.T),
+        "mean": signals.mean,
+        "directions": np.ascontiguousarray(signals.directions.T),
         "weight": signals.weight[:, None],
         "bias": np.array([signals.bias], np.float32),
         "tiny": np.array(_TINY, np.float32),
@@ -182,11 +190,12 @@ def signals_graph(signals: Signals, side: int) -> ModelProto:
     }
     node, patch = helper.make_node, [_patch(side)] * 2
     nodes = [
-        node("ReduceL2", ["pooled", "one"], ["raw_length"], keepdims=1),
+        node("Sub", ["pooled", "mean"], ["apart"]),
+        node("MatMul", ["apart", "directions"], ["main"]),
+        node("ReduceL2", ["main", "one"], ["explained"], keepdims=1),
+        node("ReduceL2", ["apart", "one"], ["raw_length"], keepdims=1),
         node("Max", ["raw_length", "tiny"], ["length"]),
-        node("Div", ["pooled", "length"], ["unit"]),
-        node("MatMul", ["unit", "prototypes"], ["cosines"]),
-        node("ReduceMax", ["cosines", "one"], ["familiarity"], keepdims=1),
+        node("Div", ["explained", "length"], ["familiarity"]),
         node("MatMul", ["pooled", "weight"], ["product"]),
         node("Add", ["product", "bias"], ["waste"]),
         node("Gather", ["pixels", "green_channel"], ["green_bytes"], axis=3),
@@ -213,11 +222,6 @@ def signals_graph(signals: Signals, side: int) -> ModelProto:
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-
-
-def _unit(rows: _Floats) -> _Floats:
-    unit: _Floats = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _TINY)
-    return unit
 
 
 def _patch(side: int) -> int:
