@@ -1,6 +1,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from ecosorter.training.fit import Fitted, fit, logits
+from ecosorter.training.fit import Fitted, can_fit_meanwhile, fit, logits, meanwhile
 from ecosorter.training.heads import make_head
 from ecosorter.training.recipe import EarlyStopping, Fit, Head, Plateau, Trainer
 from ecosorter.training.results import Epoch
@@ -138,6 +139,88 @@ def test_a_kill_loses_nothing(tmp_path: Path) -> None:
     again = run(tmp_path / "killed", seen, epochs=30)
     assert again.epochs == run(tmp_path / "whole", epochs=30).epochs
     assert len(seen) < 30
+
+
+needs_fork = pytest.mark.skipif(sys.platform != "linux", reason="other systems do not fork safely")
+
+
+@needs_fork
+def test_a_fit_in_a_second_process_gives_what_one_in_the_first_gives(tmp_path: Path) -> None:
+    seen: list[Epoch] = []
+    with meanwhile(lambda: run(tmp_path / "second")):
+        first = run(tmp_path / "first")
+    second = run(tmp_path / "second", seen)
+    assert seen == []  # it was fitted already
+    assert second.epochs == first.epochs
+    for a, b in zip(first.head.parameters(), second.head.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+@needs_fork
+def test_work_in_a_second_process_that_fails_stops_nobody(capfd: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        raise ValueError
+
+    with meanwhile(fail):
+        pass
+    assert capfd.readouterr().err == ""
+
+
+@needs_fork
+def test_work_in_a_second_process_ends_when_the_block_fails(tmp_path: Path) -> None:
+    def fail_beside_work() -> None:
+        with meanwhile(lambda: _tick(tmp_path / "ticks")):
+            _wait_for(tmp_path / "ticks")
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fail_beside_work()
+    assert _has_stopped(tmp_path / "ticks")
+
+
+def _hang_beside_work(ticks: Path) -> None:
+    with meanwhile(lambda: _tick(ticks)):
+        time.sleep(120)
+
+
+@needs_fork
+def test_work_in_a_second_process_ends_when_the_first_is_killed(tmp_path: Path) -> None:
+    process = multiprocessing.get_context("spawn").Process(target=_hang_beside_work, args=(tmp_path / "ticks",))
+    process.start()
+    _wait_for(tmp_path / "ticks")
+    assert process.pid
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    assert _has_stopped(tmp_path / "ticks")
+
+
+def _tick(path: Path) -> None:
+    while True:
+        with path.open("a") as file:
+            file.write(".")
+        time.sleep(0.02)
+
+
+def _wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 120
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert path.exists()
+
+
+def _has_stopped(path: Path) -> bool:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        before = path.read_text()
+        time.sleep(0.5)
+        if path.read_text() == before:
+            return True
+    return False
+
+
+def test_only_a_fit_of_one_process_leaves_a_core_for_another() -> None:
+    assert not can_fit_meanwhile(Trainer(accelerator="cpu", devices=2))
+    assert not can_fit_meanwhile(Trainer(accelerator="cpu", num_nodes=2))
 
 
 def test_class_weights_change_the_loss(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """`ecosorter train`: from folders of photos to a measured model."""
 
+import gc
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -66,10 +68,11 @@ def train(
     flags = {"features.backbone": backbone, "seed": seed, "fit.epochs": epochs, **_pairs(settings or [])}
     chosen = load_recipe(recipe, overrides=flags, environ=os.environ)
     # torch comes in here, which takes seconds: after the recipe was found to be right
-    from ecosorter.training.cache import Cache  # noqa: PLC0415
-    from ecosorter.training.pipeline import Request  # noqa: PLC0415
-    from ecosorter.training.pipeline import train as run  # noqa: PLC0415
-    from ecosorter.training.track import open_tracker  # noqa: PLC0415
+    with _all_to_stay():
+        from ecosorter.training.cache import Cache  # noqa: PLC0415
+        from ecosorter.training.pipeline import Request  # noqa: PLC0415
+        from ecosorter.training.pipeline import train as run  # noqa: PLC0415
+        from ecosorter.training.track import open_tracker  # noqa: PLC0415
 
     folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{chosen.name}"
     words = language(lang)
@@ -108,6 +111,17 @@ def _train_network(photos: list[Path], out: Path, recipe: str, flags: Mapping[st
     console = Console()
     console.print(table)
     console.print(f"{text['bundle']}: {bundle.folder}", markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _all_to_stay() -> Iterator[None]:
+    """Import without garbage collection: a million objects come in that all stay, and looking at them takes seconds."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _pairs(settings: list[str]) -> dict[str, str]:

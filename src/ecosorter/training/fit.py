@@ -1,8 +1,15 @@
 """Fits a head on features. Lightning runs the loop: early stopping, plateau, checkpoints, resume, devices."""
 
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +24,7 @@ from ecosorter.training.quiet import quietly
 from ecosorter.training.recipe import EarlyStopping as EarlyStoppingRule
 from ecosorter.training.recipe import Fit, Trainer
 from ecosorter.training.results import Epoch
-from ecosorter.training.task import EVALUATION_BATCH, HeadTask, Part, Rows
+from ecosorter.training.task import HeadTask, Part, Rows
 
 OnEpoch = Callable[[Epoch], None]
 
@@ -150,9 +157,53 @@ def _load(path: Path) -> dict[str, Any]:
 @torch.inference_mode()
 def logits(head: Head, rows: Rows) -> NDArray[np.float32]:
     """Return the head's logits [n, classes] on some rows."""
-    starts = range(0, len(rows), EVALUATION_BATCH)
-    parts = [head(rows.take(list(range(s, min(s + EVALUATION_BATCH, len(rows)))))[0]).numpy() for s in starts]
+    size = rows.evaluation_batch
+    starts = range(0, len(rows), size)
+    parts = [head(rows.take(list(range(s, min(s + size, len(rows)))))[0]).numpy() for s in starts]
     return np.concatenate(parts) if parts else np.empty((0, head.linear[-1].out_features), np.float32)
+
+
+def can_fit_meanwhile(trainer: Trainer) -> bool:
+    """Tell whether `meanwhile` may be used: a spare core, and no device but the processor, which forks badly."""
+    if sys.platform != "linux" or torch.accelerator.is_available():
+        return False
+    return len(os.sched_getaffinity(0)) > 1 and trainer.devices == 1 and trainer.num_nodes == 1
+
+
+@contextmanager
+def meanwhile(work: Callable[[], object]) -> Iterator[None]:
+    """Do work in a second process while the block runs, and wait for it at the end.
+
+    Only what the work leaves on disk comes back, as the checkpoints of a fit do. The work may end early: with the
+    block, by an error, or because it takes far longer than the block. So whoever needs it calls it again after the
+    block, and it goes on from what it left.
+    """
+    # A fork has the libraries, which take seconds to load, and the rows, as torch's own loaders have.
+    process = multiprocessing.get_context("fork").Process(target=_apart, args=(work,), daemon=True)
+    process.start()
+    start = time.monotonic()
+    try:
+        yield
+        process.join(10 + 2 * (time.monotonic() - start))
+    finally:
+        process.kill()
+        process.join()
+
+
+def _apart(work: Callable[[], object]) -> None:
+    """Do work in a forked process that ends with its parent, however that ends."""
+    torch.set_num_threads(1)  # the threads of the parent's pool are not in the fork
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too, and ends this process
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # noqa: S101  # for mypy
+
+    def end_with_parent() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    with suppress(Exception):  # it comes again in the parent, which can tell of it
+        work()
 
 
 @contextmanager

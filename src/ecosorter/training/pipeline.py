@@ -10,6 +10,7 @@ import gc
 import os
 import re
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from ecosorter.training.experiment import (
 )
 from ecosorter.training.export import export_bundle, made_with
 from ecosorter.training.features import FeatureSource
-from ecosorter.training.fit import OnEpoch
+from ecosorter.training.fit import OnEpoch, can_fit_meanwhile, meanwhile
 from ecosorter.training.journal import Journal
 from ecosorter.training.photoset import PhotoSet, usable_photos
 from ecosorter.training.progress import Advance, Progress, Silent
@@ -163,7 +164,10 @@ class _Run:
         if recipe.balance.when == "before-split":
             orders.reverse()
         prepared = [order() for order in (orders if recipe.balance.compare else orders[:1])]
-        main, *compared = [self._fit(table, rows, rows.name) for rows in prepared]
+        others = prepared[1:]
+        with self._ahead(table, others):
+            main = self._fit(table, prepared[0], prepared[0].name)
+        compared = [self._fit(table, rows, rows.name) for rows in others]
         result = RunResult(
             id=self._folder.id,
             created=created,
@@ -183,18 +187,32 @@ class _Run:
 
     def _fit(self, table: Table, prepared: Prepared, name: str) -> Outcome:
         with self._progress.stage(f"fit {name}", self._recipe.fit.epochs) as advance:
-            checkpoints = self._folder.checkpoints / name
             tell = self._teller(name, advance)
-            return run_fit(prepared, table, self._recipe, checkpoints, tell)
+            outcome = run_fit(prepared, table, self._recipe, self._folder.checkpoints / name, tell)
+            for epoch in outcome.record.epochs:  # those that another process fitted were not told yet
+                tell(epoch)
+            return outcome
+
+    def _ahead(self, table: Table, others: list[Prepared]) -> AbstractContextManager[None]:
+        """Fit these too while a block runs, where that costs nobody anything; they then wait as checkpoints."""
+        if not others or not can_fit_meanwhile(self._recipe.trainer):
+            return nullcontext()
+        return meanwhile(
+            lambda: [
+                run_fit(rows, table, self._recipe, self._folder.checkpoints / rows.name, lambda _: None)
+                for rows in others
+            ]
+        )
 
     def _teller(self, name: str, advance: Advance) -> OnEpoch:
         """Return a function that tells journal, tracker and progress of an epoch."""
         known = len(self._journal.epochs(name))
+        advance(known)
 
         def tell(epoch: Epoch) -> None:
             nonlocal known
-            advance(1)
-            if epoch.epoch >= known:  # after a resume the last epoch is told again
+            if epoch.epoch >= known:  # after a resume some epochs are told again
+                advance(1)
                 self._journal.epoch(name, epoch)
                 self._tracker.epoch(name, epoch)
                 known = epoch.epoch + 1
