@@ -37,7 +37,7 @@ from ecosorter.bulk.rows import most_probable
 from ecosorter.bulk.tables import csv_text
 from ecosorter.classifier import Classifier, Prediction
 from ecosorter.cli import bulk_options as bulk
-from ecosorter.cli.options import LangOption, language
+from ecosorter.cli.options import LangOption, ModelOption, language
 from ecosorter.errors import BulkError
 from ecosorter.photos import PHOTO_ENDINGS, Limits, find_photos
 from ecosorter.texts import Language, class_name, texts
@@ -57,14 +57,7 @@ def classify(
             show_default=False,
         ),
     ] = None,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="ECOSORTER_MODEL",
-            help="Folder of a model; the one that comes along where not given.",
-            show_default=False,
-        ),
-    ] = None,
+    model: ModelOption = None,
     top: Annotated[
         int | None, typer.Option(min=1, help="Also tell the N most probable classes.", metavar="N", show_default=False)
     ] = None,

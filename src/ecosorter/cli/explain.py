@@ -12,7 +12,7 @@ from PIL import Image
 from rich.console import Console
 
 from ecosorter.classifier import Classifier, Prediction
-from ecosorter.cli.options import LangOption, language
+from ecosorter.cli.options import LangOption, ModelOption, language
 from ecosorter.explain import overlay
 from ecosorter.photos import open_photo, read_photo
 from ecosorter.texts import LANGUAGES, Language, class_name, texts
@@ -27,14 +27,7 @@ _CANDIDATES = 3  # named when the model is not sure
 
 def explain(
     photo: Annotated[Path, typer.Argument(help="The photo.")],
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="ECOSORTER_MODEL",
-            help="Folder of a model; the one that comes along where not given.",
-            show_default=False,
-        ),
-    ] = None,
+    model: ModelOption = None,
     out: Annotated[
         Path | None,
         typer.Option(

@@ -1,6 +1,7 @@
 """Options that several commands share: each is declared here once."""
 
 import os
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -12,6 +13,14 @@ LangOption = Annotated[
     typer.Option(
         envvar="ECOSORTER_LANG",
         help="Language of the output; the system's where not given.",
+        show_default=False,
+    ),
+]
+ModelOption = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="ECOSORTER_MODEL",
+        help="Folder of a model; the one that comes along where not given.",
         show_default=False,
     ),
 ]

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from ecosorter.cli.options import LangOption, language
+from ecosorter.cli.options import LangOption, ModelOption, language
 from ecosorter.cli.store_options import DatabaseOption, PhotosAtOption, TwoPersonOption
 from ecosorter.photos import Limits
 from ecosorter.serving.settings import Access, Caps, Settings
@@ -18,14 +18,7 @@ _CAPS, _ACCESS = Caps(), Access()
 
 
 def serve(
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="ECOSORTER_MODEL",
-            help="Folder of a model; the one that comes along where not given.",
-            show_default=False,
-        ),
-    ] = None,
+    model: ModelOption = None,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for the whole network.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 for a free one.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ecosorter.cli.bars import Bars
-from ecosorter.cli.options import LangOption, language
+from ecosorter.cli.options import LangOption, ModelOption, language
 from ecosorter.texts import Language, class_name, texts
 
 if TYPE_CHECKING:
@@ -22,14 +22,7 @@ if TYPE_CHECKING:
 def teach(
     photos: Annotated[list[Path], typer.Argument(help="Folders of class folders, folders of those, or CSV manifests.")],
     out: Annotated[Path, typer.Option(help="Folder of the new model.")],
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="ECOSORTER_MODEL",
-            help="Folder of the model to teach; the one that comes along where not given.",
-            show_default=False,
-        ),
-    ] = None,
+    model: ModelOption = None,
     classes: Annotated[
         Literal["seven", "own"],
         typer.Option(help="Understand other names of the seven classes, or take only the model's own names for known."),
