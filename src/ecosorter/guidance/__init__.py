@@ -12,7 +12,7 @@ is asked for.
 """
 
 from ecosorter.guidance.files import classes, load_scheme, scheme, schemes, template
-from ecosorter.guidance.lookup import AnswerWords, BinWords, Guidance, QuestionWords, class_to_say, guide
+from ecosorter.guidance.lookup import AnswerWords, BinWords, Guidance, QuestionWords, bin_words, class_to_say, guide
 from ecosorter.guidance.models import Answer, Bin, Classes, ItemClass, Kind, Scheme, Source, Words
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Scheme",
     "Source",
     "Words",
+    "bin_words",
     "class_to_say",
     "classes",
     "guide",

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from ecosorter.errors import GuidanceError
 from ecosorter.guidance.files import classes, nearest
 from ecosorter.guidance.files import scheme as shipped_scheme
-from ecosorter.guidance.models import Answer, ItemClass, Kind, Scheme, Source, Words
+from ecosorter.guidance.models import Answer, Bin, ItemClass, Kind, Scheme, Source, Words
 from ecosorter.texts import Language, texts
 
 
@@ -137,7 +137,7 @@ def guide(
     bin_ = rules.bins[bin_id] if bin_id and (meaning or not (item and item.question)) else None
 
     def said(words: Words) -> str:
-        return words.id if language == "id" else words.en
+        return words.said(language)
 
     around = texts("guide", language)
     if item is None:
@@ -158,17 +158,7 @@ def guide(
         scheme_name=said(rules.name),
         place=said(rules.place),
         language=language,
-        bin=BinWords(
-            id=bin_id,
-            kind=bin_.kind,
-            name=said(bin_.name),
-            colour=said(bin_.colour),
-            hex=bin_.hex,
-            symbol=bin_.symbol,
-            how=said(bin_.how) if bin_.how else None,
-        )
-        if bin_id and bin_
-        else None,
+        bin=bin_words(bin_id, bin_, language) if bin_id and bin_ else None,
         accepted=bin_ is not None and bin_.kind != "not_accepted",
         reason=reason,
         do=tuple(map(said, _do(item, meaning))),
@@ -187,6 +177,19 @@ def guide(
         checked=rules.checked,
         note=" ".join(map(said, notes)),
         advice_sources=tuple(known.sources[name] for name in _source_names(item, meaning)),
+    )
+
+
+def bin_words(bin_id: str, bin_: Bin, language: Language) -> BinWords:
+    """Return a bin in one language."""
+    return BinWords(
+        id=bin_id,
+        kind=bin_.kind,
+        name=bin_.name.said(language),
+        colour=bin_.colour.said(language),
+        hex=bin_.hex,
+        symbol=bin_.symbol,
+        how=bin_.how.said(language) if bin_.how else None,
     )
 
 

@@ -6,6 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from ecosorter.texts import Language
+
 Kind = Literal["organic", "reusable", "recyclable", "hazardous", "residue", "not_accepted"]
 """What a bin is for, whatever its colour and name. `not_accepted` is the pile that a waste bank does not take."""
 
@@ -49,6 +51,10 @@ class Words(_Data):
 
     id: Text
     en: Text
+
+    def said(self, language: Language) -> str:
+        """Return the text in one of them."""
+        return self.id if language == "id" else self.en
 
 
 class Source(_Data):

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from ecosorter import guidance
 from ecosorter.bundle import DataSource
 from ecosorter.errors import GuidanceError
-from ecosorter.guidance import Bin, BinWords, Guidance, Scheme, Source, Words
+from ecosorter.guidance import BinWords, Guidance, Scheme, Source, bin_words
 from ecosorter.serving.engine import UsedEngine
 from ecosorter.serving.problems import Problem, Speak, documented
 from ecosorter.texts import Language, class_name
@@ -160,26 +160,12 @@ async def model(engine: UsedEngine) -> ModelInfo:
 
 
 def _in_words(scheme: Scheme, language: Language) -> SchemeWords:
-    def said(words: Words) -> str:
-        return words.id if language == "id" else words.en
-
-    def bin_words(bin_id: str, bin_: Bin) -> BinWords:
-        return BinWords(
-            id=bin_id,
-            kind=bin_.kind,
-            name=said(bin_.name),
-            colour=said(bin_.colour),
-            hex=bin_.hex,
-            symbol=bin_.symbol,
-            how=said(bin_.how) if bin_.how else None,
-        )
-
     return SchemeWords(
         id=scheme.id,
-        name=said(scheme.name),
-        place=said(scheme.place),
+        name=scheme.name.said(language),
+        place=scheme.place.said(language),
         checked=scheme.checked,
-        note=said(scheme.note) if scheme.note else "",
+        note=scheme.note.said(language) if scheme.note else "",
         sources=scheme.sources,
-        bins=tuple(bin_words(bin_id, bin_) for bin_id, bin_ in scheme.bins.items()),
+        bins=tuple(bin_words(bin_id, bin_, language) for bin_id, bin_ in scheme.bins.items()),
     )

@@ -14,6 +14,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from ecosorter.training.augment import Photo, augment
+from ecosorter.training.fit import run
 from ecosorter.training.network import WasteNet
 from ecosorter.training.network_recipe import Augment, Finetune
 from ecosorter.training.progress import Advance
@@ -168,23 +169,15 @@ def _run(task: FinetuneTask, recipe: Finetune, trainer: Trainer, last: Path) -> 
         EMAWeightAveraging(decay=recipe.averaging),
     ]
     with quietly("lightning.pytorch"):
-        runner = lightning.Trainer(
-            accelerator=trainer.accelerator,
-            devices=trainer.devices,
-            num_nodes=trainer.num_nodes,
-            strategy=trainer.strategy,
+        run(
+            task,
+            trainer,
+            last,
             precision="bf16-mixed",
             max_steps=task.steps,
             gradient_clip_val=2.0,
             callbacks=callbacks,
-            default_root_dir=last.parent,
-            logger=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            use_distributed_sampler=False,
         )
-        runner.fit(task, ckpt_path=last if last.is_file() else None, weights_only=True)
 
 
 def _mixed(images: Tensor, targets: Tensor, draw: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -118,21 +118,32 @@ def _run(task: HeadTask, recipe: Fit, trainer: Trainer, last: Path, on_epoch: On
         ]
     callbacks.append(ModelCheckpoint(filename="last", every_n_epochs=_EPOCHS_BETWEEN_CHECKPOINTS, **keep))
     with quietly("lightning.pytorch"), _for_short_steps():
-        runner = lightning.Trainer(
-            accelerator=trainer.accelerator,
-            devices=trainer.devices,
-            num_nodes=trainer.num_nodes,
-            strategy=trainer.strategy,
-            max_epochs=recipe.epochs,
-            callbacks=callbacks,
-            default_root_dir=last.parent,
-            logger=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            use_distributed_sampler=False,
-        )
-        runner.fit(task, ckpt_path=last if last.is_file() else None, weights_only=True)
+        run(task, trainer, last, max_epochs=recipe.epochs, callbacks=callbacks)
+
+
+def run(task: lightning.LightningModule, trainer: Trainer, last: Path, **more: Any) -> None:
+    """Let Lightning train, without a word, from the last checkpoint or from the start.
+
+    Args:
+        task: what is trained.
+        trainer: accelerator, devices, nodes and strategy.
+        last: the checkpoint, which need not be there; its folder is Lightning's.
+        more: arguments of `lightning.Trainer`.
+    """
+    runner = lightning.Trainer(
+        accelerator=trainer.accelerator,
+        devices=trainer.devices,
+        num_nodes=trainer.num_nodes,
+        strategy=trainer.strategy,
+        default_root_dir=last.parent,
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        **more,
+    )
+    runner.fit(task, ckpt_path=last if last.is_file() else None, weights_only=True)
 
 
 def _best(epochs: list[Epoch], stopping: EarlyStoppingRule) -> int:

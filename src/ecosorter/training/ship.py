@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from ecosorter.training.edgetpu import FEATURES, load_edgetpu
-from ecosorter.training.heldout import Labelled, Seen, check_groups, fit_head, look, train_on
+from ecosorter.training.heldout import Labelled, check_groups, fit_head, look, train_on
 from ecosorter.training.network import WasteNet
 from ecosorter.training.network_recipe import NetworkRecipe
 from ecosorter.training.photoset import PhotoSet
@@ -28,13 +28,13 @@ class HeldOut:
 
     Attributes:
         rows: numbers of the photos ``[n]``.
-        seen: logits and features, in the order of `rows`.
+        logits: float32 ``[n, views, classes]``, in the order of `rows`.
         frozen: the same of the pretrained network with nothing but a fitted head.
     """
 
     rows: NDArray[np.int64]
-    seen: Seen
-    frozen: Seen
+    logits: NDArray[np.float32]
+    frozen: NDArray[np.float32]
 
 
 def prepare(photos: PhotoSet, recipe: NetworkRecipe, folder: Path, progress: Progress) -> Labelled:
@@ -102,8 +102,8 @@ def hold_out_each(
     ]
     return HeldOut(
         np.concatenate([each.rows for each in found]),
-        _joined([each.seen for each in found]),
-        _joined([each.frozen for each in found]),
+        np.concatenate([each.logits for each in found]),
+        np.concatenate([each.frozen for each in found]),
     )
 
 
@@ -123,16 +123,12 @@ def hold_out(
     if not kept.is_file():
         network, before = train_network(labelled, others, recipe, backbone, folder, progress)
         spec = recipe.preprocess
-        views = {
-            name: look(net, labelled.photos.pixels[rows], spec.size, spec.zooms)
-            for name, net in (("seen", network), ("frozen", before))
-        }
-        np.savez(
-            kept, **{f"{name}_{key}": getattr(view, key) for name, view in views.items() for key in Seen.__slots__}
+        logits, frozen = (
+            look(net, labelled.photos.pixels[rows], spec.size, spec.zooms).logits for net in (network, before)
         )
+        np.savez(kept, seen_logits=logits, frozen_logits=frozen)
     with np.load(kept) as stored:
-        seen, frozen = (Seen(stored[f"{name}_logits"], stored[f"{name}_features"]) for name in ("seen", "frozen"))
-    return HeldOut(rows, seen, frozen)
+        return HeldOut(rows, stored["seen_logits"], stored["frozen_logits"])
 
 
 def _pretrained(labelled: Labelled, backbone: Path) -> WasteNet:
@@ -150,7 +146,3 @@ def _with_head(
     kept.parent.mkdir(parents=True, exist_ok=True)
     torch.save(network.head.state_dict(), kept)
     return network
-
-
-def _joined(seen: Sequence[Seen]) -> Seen:
-    return Seen(np.concatenate([each.logits for each in seen]), np.concatenate([each.features for each in seen]))

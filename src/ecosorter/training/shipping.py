@@ -63,7 +63,7 @@ def ship(paths: Sequence[Path], out: Path, recipe: NetworkRecipe, cache: Cache, 
     everything = np.arange(len(labelled.labels))
     network, _ = train_network(labelled, everything, recipe, backbone, out / "all", progress)
 
-    logits, labels = held.seen.logits.mean(axis=1), labelled.labels[held.rows]
+    logits, labels = held.logits.mean(axis=1), labelled.labels[held.rows]
     figures = _figures(photos, held, labels, recipe)
     temperature, thresholds = calibrated(logits, labels, recipe.decide)
     full = float_graph(network, spec)
@@ -106,8 +106,8 @@ def ship(paths: Sequence[Path], out: Path, recipe: NetworkRecipe, cache: Cache, 
 
 def _figures(photos: PhotoSet, held: HeldOut, labels: NDArray[np.int64], recipe: NetworkRecipe) -> HeldOutFigures:
     return measure(
-        held.seen.logits.mean(axis=1),
-        held.frozen.logits.mean(axis=1),
+        held.logits.mean(axis=1),
+        held.frozen.mean(axis=1),
         labels,
         np.array([photos.rows[row].source for row in held.rows]),
         recipe.hold_out,
