@@ -55,6 +55,17 @@ def test_an_answer_that_is_waited_for_appears_by_itself(visit: Visit, wire: Wire
     expect(page.locator("#said")).to_contain_text("Plastik. Saya yakin.")
 
 
+def test_class_names_that_did_not_come_are_fetched_with_the_first_photo(visit: Visit, pictures: Pictures) -> None:
+    page = visit(errors_expected=True)
+    page.route("**/v1/classes*", lambda route: route.abort())
+    page.evaluate("localStorage.clear()")
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    page.unroute("**/v1/classes*")
+    give(page, pictures(PLASTIC))
+    assert heading(page) == "Plastik"
+
+
 def test_the_worker_sends_what_waits_with_the_page_closed(visit: Visit, wire: Wire, pictures: Pictures) -> None:
     page = visit(errors_expected=True)
     with_worker(page)

@@ -3,7 +3,7 @@
 import { drawAnswer, followAnswer } from "./answer.js";
 import { legend, schemePicker } from "./bins.js";
 import { hasLiveCamera, openCamera, prepareCamera } from "./camera.js";
-import { loadCatalog, schemeId } from "./catalog.js";
+import { classList, loadCatalog, schemeId } from "./catalog.js";
 import { el, icon, picture, randomHex } from "./dom.js";
 import { drawHistory, followHistory } from "./history.js";
 import * as items from "./items.js";
@@ -47,6 +47,8 @@ async function take(files) {
 /** Send what waits, and again when the service asked for patience. Without a network the worker goes on later. */
 async function send() {
   clearTimeout(retry);
+  // The line may have dropped before the classes' names came.
+  if (!classList().length) await loadCatalog().then(refresh, () => null);
   const { left, retryAfter } = await flush();
   if (!left) return;
   if (retryAfter) retry = setTimeout(send, 1000 * retryAfter);
