@@ -76,11 +76,6 @@ def _as_is(batch: Any) -> Any:
     return batch
 
 
-def _accuracy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the share of right answers: logits [n, classes], labels [n]."""
-    return (logits.argmax(1) == labels).float().mean()
-
-
 class HeadTask(lightning.LightningModule):
     """The training step, the figures of every epoch, and the optimizer of one head.
 
@@ -113,9 +108,12 @@ class HeadTask(lightning.LightningModule):
         return [DataLoader(_Batches(rows), batch_size=rows.evaluation_batch, collate_fn=_as_is) for rows in parts]
 
     def on_train_epoch_start(self) -> None:
-        """Begin to collect the epoch's losses and answers."""
-        self._losses: list[Tensor] = []
-        self._answers: list[tuple[Tensor, Tensor]] = []
+        """Begin to sum up the epoch."""
+        # In place: a small tensor kept of each step would lie between the large ones, whose room, free again, would be
+        # too small for the next. Flattened features took twice the memory.
+        self._rows = 0
+        self._loss_sum = torch.zeros((), device=self.device)
+        self._right = torch.zeros((), dtype=torch.int64, device=self.device)
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Take one optimizer step for each `batch_size` rows."""
@@ -129,14 +127,16 @@ class HeadTask(lightning.LightningModule):
             optimizer.zero_grad()  # type: ignore[union-attr]  # one optimizer
             self.manual_backward(loss)
             optimizer.step()  # type: ignore[union-attr]
-            self._losses.append(loss.detach() * len(labels))
-            self._answers.append((logits.detach(), labels))
+            self._rows += len(labels)
+            self._loss_sum.add_(loss.detach(), alpha=len(labels))
+            self._right.add_((logits.argmax(1) == labels).sum())
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:  # noqa: ARG002
         """Measure one batch of a part that is only looked at."""
         features, labels = batch
         logits, part = self.head(features), self._watched[dataloader_idx]
-        figures = {f"{part}_loss": self._loss(logits, labels), f"{part}_accuracy": _accuracy(logits, labels)}
+        right = (logits.argmax(1) == labels).float().mean()
+        figures = {f"{part}_loss": self._loss(logits, labels), f"{part}_accuracy": right}
         self.log_dict(figures, batch_size=len(labels), add_dataloader_idx=False, sync_dist=self._spread)
 
     @property
@@ -145,9 +145,8 @@ class HeadTask(lightning.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Write down the epoch."""
-        logits, labels = (torch.cat(parts) for parts in zip(*self._answers, strict=True))
-        loss = torch.stack(self._losses).sum() / len(labels)
-        self.log_dict({"train_loss": loss, "train_accuracy": _accuracy(logits, labels)}, sync_dist=self._spread)
+        figures = {"train_loss": self._loss_sum / self._rows, "train_accuracy": self._right / self._rows}
+        self.log_dict(figures, sync_dist=self._spread)
         seen = {name: float(value) for name, value in self.trainer.callback_metrics.items()}
         rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
         if self._recipe.plateau:
