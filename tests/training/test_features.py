@@ -130,11 +130,11 @@ def test_flattening_needs_a_map(photos: list[Photo], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("grey", [False, True])
-def test_torch_and_onnx_agree(grey: bool, photos: list[Photo], tmp_path: Path) -> None:
+def test_torch_and_onnx_agree(grey: bool, photos: list[Photo], cache: Cache, tmp_path: Path) -> None:
     source = source_of(networks.mobilenet_folder(tmp_path / "net"))
     spec = source.spec.model_copy(update={"grey": grey})
     pixels = np.stack([load_pixels(path, spec) for path, _ in photos])
-    ours = OnnxEngine(spec, source.backbone.graph(32, Cache(tmp_path / "graphs")))(pixels)
+    ours = OnnxEngine(spec, source.backbone.graph(32, cache))(pixels)
     theirs = TorchEngine(spec, source.backbone.network())(pixels)
     for a, b in zip(ours, theirs, strict=True):
         assert a is not None

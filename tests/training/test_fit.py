@@ -84,13 +84,13 @@ def test_the_learning_rate_falls_on_a_plateau_and_not_below_its_floor(tmp_path: 
 
 @pytest.mark.parametrize("stopping", [None, STOPPING])
 def test_a_fit_that_was_cut_off_ends_like_one_that_was_not(stopping: EarlyStopping | None, tmp_path: Path) -> None:
-    fields = {"noise": 3.0, "epochs": 30, "learning_rate": 0.03, "early_stopping": stopping}
+    fields = {"noise": 3.0, "epochs": 20, "learning_rate": 0.03, "early_stopping": stopping}
     whole = run(tmp_path / "whole", **fields)  # type: ignore[arg-type]
 
     class Cut(Exception):
         pass
 
-    for stop_at in range(1, len(whole.epochs), 3):
+    for stop_at in range(1, len(whole.epochs), 4):
         folder = tmp_path / f"cut-{stop_at}"
         seen: list[Epoch] = []
 

@@ -1,12 +1,24 @@
 import numpy as np
+import pytest
+from numpy.typing import NDArray
 
-from ecosorter.training.negatives import Part, negatives, sample_terms
+from ecosorter.training.negatives import negatives, sample_terms
 
-PARTS: tuple[Part, Part] = ("fit", "held-out")
+Pictures = tuple[NDArray[np.uint8], tuple[str, ...]]
 
 
-def test_pictures_come_as_a_predictor_sees_them_and_the_same_ones_again() -> None:
-    pixels, kinds = negatives("fit", 24, seed=3)
+@pytest.fixture(scope="module")
+def fit() -> Pictures:
+    return negatives("fit", 24, seed=3)
+
+
+@pytest.fixture(scope="module")
+def held_out() -> Pictures:
+    return negatives("held-out", 24, seed=3)
+
+
+def test_pictures_come_as_a_predictor_sees_them_and_the_same_ones_again(fit: Pictures) -> None:
+    pixels, kinds = fit
     assert pixels.shape == (400, 24, 24, 3)
     assert pixels.dtype == np.uint8
     assert len(kinds) == 400
@@ -16,20 +28,19 @@ def test_pictures_come_as_a_predictor_sees_them_and_the_same_ones_again() -> Non
     assert len(np.unique(pixels.reshape(400, -1), axis=0)) > 395  # no picture comes twice, but black ones
 
 
-def test_no_photo_and_no_drawing_but_the_blank_ones_is_in_both_parts() -> None:
-    (fit_pixels, fit), (held_out_pixels, held_out) = (
-        (p, set(k)) for p, k in (negatives(part, 24, 0) for part in PARTS)
-    )
-    assert fit & held_out == {"dark", "white", "plain", "noise", "blur"}
-    assert "cat" in held_out - fit
-    assert not sample_terms().keys() & fit & held_out
-    assert sample_terms().keys() <= fit | held_out
+def test_no_photo_and_no_drawing_but_the_blank_ones_is_in_both_parts(fit: Pictures, held_out: Pictures) -> None:
+    fit_kinds, held_out_kinds = set(fit[1]), set(held_out[1])
+    assert fit_kinds & held_out_kinds == {"dark", "white", "plain", "noise", "blur"}
+    assert "cat" in held_out_kinds - fit_kinds
+    assert not sample_terms().keys() & fit_kinds & held_out_kinds
+    assert sample_terms().keys() <= fit_kinds | held_out_kinds
+    fit_pixels, held_out_pixels = fit[0], held_out[0]
     same = (fit_pixels[:, None, ::8, ::8] == held_out_pixels[None, :, ::8, ::8]).all(axis=(2, 3, 4))
     assert not (same & (fit_pixels.std(axis=(1, 2, 3)) > 5)[:, None]).any()
 
 
-def test_kinds_are_what_they_say() -> None:
-    pixels, kinds = negatives("held-out", 48, seed=0)
+def test_kinds_are_what_they_say(held_out: Pictures) -> None:
+    pixels, kinds = held_out
     light = {kind: pixels[[k == kind for k in kinds]].mean() for kind in ("dark", "white")}
     assert light["dark"] < 40
     assert light["white"] > 215

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 import time
@@ -44,11 +45,6 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return networks.resnet_folder(tmp_path_factory.mktemp("backbones") / "resnet")
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
-    return Cache(tmp_path_factory.mktemp("cache"))
 
 
 def recipe(name: str, backbone: Path, **overrides: object) -> Recipe:
@@ -151,26 +147,15 @@ def test_a_run_that_was_cut_off_ends_like_one_that_was_not(
 
 def test_a_real_kill_during_the_run_loses_nothing(photos: Path, backbone: Path, cache: Cache, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    command = [
-        sys.executable,
-        "-m",
-        "ecosorter.cli",
-        "train",
-        str(photos),
-        "--out",
-        str(out),
-        "--recipe",
-        "resnet18-smote",
-    ]
-    command += [
-        "--backbone",
-        str(backbone),
-        "--set",
-        "features.preprocess=backbone",
-        "--set",
-        "trainer.accelerator=cpu",
-    ]
-    process = subprocess.Popen([*command, "--epochs", "400"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "ecosorter.cli", "train", str(photos), "--out", str(out)]
+    command += ["--recipe", "resnet18-smote", "--backbone", str(backbone)]
+    command += ["--set", "features.preprocess=backbone", "--set", "trainer.accelerator=cpu"]
+    process = subprocess.Popen(
+        [*command, "--epochs", "200"],
+        env={**os.environ, "ECOSORTER_CACHE": str(cache.folder)},
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
     deadline = time.monotonic() + 120
     journal = out / "metrics.jsonl"
     while not (journal.exists() and journal.read_text().count("\n") > 20) and time.monotonic() < deadline:
@@ -179,10 +164,10 @@ def test_a_real_kill_during_the_run_loses_nothing(photos: Path, backbone: Path, 
     process.wait()
     done = journal.read_text().count("\n")
     assert done > 20
-    chosen = recipe("resnet18-smote", backbone, **{"fit.epochs": 400, "fit.learning_rate": 1e-4})
+    chosen = recipe("resnet18-smote", backbone, **{"fit.epochs": 200, "fit.learning_rate": 1e-4})
     again = run(photos, out, chosen, cache)
     epochs = [json.loads(line) for line in journal.read_text().splitlines()]
-    assert [line["epoch"] for line in epochs if line.get("fit") == "after-split"] == list(range(400))
+    assert [line["epoch"] for line in epochs if line.get("fit") == "after-split"] == list(range(200))
     assert again.fit.scores.photos > 0
 
 
