@@ -75,6 +75,14 @@ def test_one_source_needs_no_table_of_sources(model: Path, photos: Path) -> None
     assert "By source" in run(model, photos, "--lang", "en").stdout
 
 
+def test_photos_of_a_source_that_the_model_learnt_from_are_pointed_out(model: Path, photos: Path) -> None:
+    assert "learnt from" not in run(model, photos, "--lang", "en").stdout
+    (photos / "phone").rename(photos / "colours")  # as the tiny model's own source is called
+    printed = run(model, photos, "--lang", "en").stdout
+    assert "The model learnt from a source called colours." in printed
+    assert "Model ini belajar dari sumber bernama colours." in run(model, photos, "--lang", "id").stdout
+
+
 def test_json_is_all_of_it(model: Path, photos: Path) -> None:
     result = run(model, photos / "phone", photos / "studio", "--json")
     assert result.exit_code == 0

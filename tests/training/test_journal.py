@@ -62,27 +62,6 @@ def test_a_kill_at_any_byte_loses_at_most_the_line_that_was_being_written(
     assert again.epochs("é") == [epoch(number) for number in range(whole + 1)]
 
 
-def test_a_resumed_run_drops_the_epochs_that_it_repeats_and_nothing_else(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
-    journal.append("start", {"id": "a"})
-    for number in range(4):
-        journal.epoch("after-split", epoch(number))
-        journal.epoch("before-split", epoch(number))
-    journal.truncate_from("after-split", 2)
-    assert journal.epochs("after-split") == [epoch(0), epoch(1)]
-    assert len(journal.epochs("before-split")) == 4
-    assert next(journal.read())["event"] == "start"
-    journal.epoch("after-split", epoch(2))
-    assert journal.epochs("after-split") == [epoch(0), epoch(1), epoch(2)]
-    assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
-
-
-def test_truncating_a_journal_that_was_never_written_is_no_error(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
-    journal.truncate_from("after-split", 0)
-    assert list(journal.read()) == []
-
-
 def test_a_diverged_run_stays_valid_json_and_reads_back(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.epoch("after-split", epoch(0, loss=math.nan))

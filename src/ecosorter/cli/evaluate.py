@@ -54,6 +54,8 @@ def evaluate(
 def _print(result: "Evaluation", model: str, words: Language) -> None:
     text = texts("evaluate", words)
     console = Console()
+    if result.learnt_from:
+        console.print(text["learnt_from"].format(sources=", ".join(result.learnt_from)), markup=False, highlight=False)
     console.print(_figures(result.scores, text, model))
     console.print(_classes(result.scores, text, words))
     if len(result.by_source) > 1:

@@ -38,6 +38,7 @@ class Evaluation(BaseModel):
         by_source: the same by source of the photos.
         answers: one for each photo that could be read, in order.
         failed: the photos that could not.
+        learnt_from: sources of the photos that bear the name of one that the model learnt from.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +47,7 @@ class Evaluation(BaseModel):
     by_source: dict[str, Scores]
     answers: list[Answer]
     failed: list[Failure]
+    learnt_from: list[str]
 
 
 def evaluate_bundle(classifier: Classifier, dataset: Dataset, advance: Advance = lambda _: None) -> Evaluation:
@@ -98,6 +100,7 @@ def evaluate_bundle(classifier: Classifier, dataset: Dataset, advance: Advance =
         by_source={str(name): score_rows(np.flatnonzero(sources == name)) for name in np.unique(sources)},
         answers=[Answer(path=p.path, label=row.label, probabilities=p.probabilities) for row, p in read],
         failed=failed,
+        learnt_from=sorted({row.source for row in dataset.rows} & {source.name for source in info.data}),
     )
 
 

@@ -71,20 +71,6 @@ class Journal:
                 found.append(Epoch(**fields))
         return found
 
-    def truncate_from(self, fit: str, epoch: int) -> None:
-        """Drop the lines of one fit from an epoch on: a resumed run is about to repeat them.
-
-        Lines of other fits and other events stay. The new file replaces the old one in one step.
-        """
-        kept = [
-            line
-            for line in self.read()
-            if not (line["event"] == "epoch" and line["fit"] == fit and line["epoch"] >= epoch)
-        ]
-        beside = self.path.with_suffix(".tmp")
-        beside.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept), encoding="utf-8")
-        beside.replace(self.path)
-
     def _cut_torn_line(self) -> None:
         if not self.path.exists():
             return
