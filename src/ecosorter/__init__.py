@@ -6,6 +6,7 @@
 ...     print(prediction.path, prediction.label, prediction.confidence)
 """
 
+import os
 from importlib.metadata import PackageNotFoundError, version
 
 from ecosorter.bundle import Bundle, BundleInfo, DataSource, read_bundle, write_bundle
@@ -40,6 +41,10 @@ from ecosorter.errors import (
 )
 from ecosorter.photos import Limits, find_photos, open_photo
 from ecosorter.preprocess import PreprocessSpec, load_pixels, to_pixels
+
+# ONNX Runtime's builds report to Microsoft, and look at this when they are first imported, wherever that is; so it is
+# the one thing that importing this package does. Who wants the reports sets it to 0.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 try:
     __version__ = version("ecosorter")

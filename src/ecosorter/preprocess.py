@@ -13,6 +13,9 @@ from pydantic import BaseModel, Field, model_validator
 
 from ecosorter.photos import Limits, Source, open_photo
 
+Box = tuple[float, float, float, float]
+"""A part of a photo: left, top, right, bottom."""
+
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _Zoom = Annotated[float, Field(gt=0, le=1)]
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -52,7 +55,7 @@ class PreprocessSpec(BaseModel, frozen=True, extra="forbid"):
         return self
 
 
-def view_box(size: tuple[int, int], spec: PreprocessSpec, zoom: float = 1.0) -> tuple[float, float, float, float]:
+def view_box(size: tuple[int, int], spec: PreprocessSpec, zoom: float = 1.0) -> Box:
     """Return which part of a photo a view shows.
 
     Args:
@@ -74,6 +77,20 @@ def view_box(size: tuple[int, int], spec: PreprocessSpec, zoom: float = 1.0) -> 
         dx, dy = (1 - zoom) / 2 * (box[2] - box[0]), (1 - zoom) / 2 * (box[3] - box[1])
         box = (box[0] + dx, box[1] + dy, box[2] - dx, box[3] - dy)
     return box
+
+
+def seen_part(size: tuple[int, int], spec: PreprocessSpec) -> Box:
+    """Return which part of a photo the first view shows, the one that is explained.
+
+    Args:
+        size: width and height of the upright photo, in pixels.
+        spec: the rule.
+
+    Returns:
+        (left, top, right, bottom) as shares of the photo's width and height, 0..1.
+    """
+    left, top, right, bottom = view_box(size, spec, spec.zooms[0])
+    return left / size[0], top / size[1], right / size[0], bottom / size[1]
 
 
 def to_pixels(image: Image.Image, spec: PreprocessSpec, zoom: float = 1.0) -> NDArray[np.uint8]:
@@ -123,7 +140,12 @@ def load_pixels(source: Source, spec: PreprocessSpec, limits: Limits = Limits())
 
 
 def load_views(source: Source, spec: PreprocessSpec, limits: Limits = Limits()) -> NDArray[np.uint8]:  # noqa: B008
-    """Open a photo and give the pixels of every view that a predictor averages.
+    """Open a photo and give the pixels of every view that a predictor averages: `to_views` of `open_for_views`."""
+    return to_views(open_for_views(source, spec, limits), spec)
+
+
+def open_for_views(source: Source, spec: PreprocessSpec, limits: Limits = Limits()) -> Image.Image:  # noqa: B008
+    """Open a photo with the pixels that its views need; a JPEG may come at a smaller scale.
 
     Args:
         source: a path, or a file's bytes.
@@ -131,11 +153,15 @@ def load_views(source: Source, spec: PreprocessSpec, limits: Limits = Limits()) 
         limits: caps, checked before decoding.
 
     Returns:
-        ``[views, size, size, 3]``, in the order of `zooms`.
+        Mode RGB, upright.
 
     Raises:
         PhotoError: the photo cannot be used; the subclass says why.
     """
     needed = math.ceil((spec.shorter_side or spec.size) / min(spec.zooms))
-    image = open_photo(source, limits=limits, at_least=(needed, needed))
+    return open_photo(source, limits=limits, at_least=(needed, needed))
+
+
+def to_views(image: Image.Image, spec: PreprocessSpec) -> NDArray[np.uint8]:
+    """Return ``[views, size, size, 3]``: the pixels of each view that a predictor averages, in the order of `zooms`."""
     return np.stack([to_pixels(image, spec, zoom) for zoom in spec.zooms])

@@ -13,6 +13,7 @@ from PIL import Image
 from ecosorter.classifier import Classifier, Prediction
 from ecosorter.decision import Thresholds
 from ecosorter.guidance import guide
+from ecosorter.preprocess import PreprocessSpec
 from ecosorter.serving.app import create_app
 from ecosorter.serving.engine import Engine
 from ecosorter.serving.settings import Access, Caps
@@ -126,11 +127,26 @@ def test_the_map_shows_where(address: str) -> None:
     picture = Image.new("RGB", (64, 64), COLOURS["kaca"])
     picture.paste(COLOURS["plastik"], (0, 0, 64, 16))
     (result,) = sent(address, encoded(picture, "PNG"), cam=True)["results"]
-    levels = np.array(result["cam"])
+    levels = np.array(result["cam"]["levels"])
     assert result["best"] == "kaca"
     assert levels.dtype.kind == "i"
     assert 0 <= levels.min() < levels.max() <= 255
     assert levels[-1].min() > levels[0].max()
+    assert result["cam"]["box"] == [0, 0, 1, 1]
+
+
+def test_the_map_of_a_model_that_crops_says_which_part_it_covers(tmp_path: Path) -> None:
+    crop = PreprocessSpec(size=6, resize="crop", shorter_side=8, mean=(0, 0, 0), std=(1, 1, 1), zooms=(0.5, 1.0))
+    bundle = tiny_bundle(tmp_path / "b", size=6, preprocess=crop).folder
+    turned = Image.Exif()
+    turned[0x0112] = 6  # the camera lay on its side: upright, the photo is twice as high as wide
+    lying = encoded(Image.new("RGB", (160, 80), COLOURS["kaca"]), "JPEG", exif=turned)
+    with running(create_app(bundle, access=OPEN)) as at:
+        wide, high = sent(f"{at}/v1/classify", photo(COLOURS["kaca"], size=(160, 80)), lying, cam=True)["results"]
+    # 6 of 8 rows and 6 of 16 columns of the scaled photo, one after the first; of these the middle half.
+    assert wide["cam"]["box"] == pytest.approx([5 / 16 + 1.5 / 16, 1 / 8 + 1.5 / 8, 5 / 16 + 4.5 / 16, 1 / 8 + 4.5 / 8])
+    left, top, right, bottom = wide["cam"]["box"]
+    assert high["cam"]["box"] == pytest.approx([top, left, bottom, right])
 
 
 def test_too_many_photos_are_refused(address: str) -> None:

@@ -73,6 +73,7 @@ def test_the_map_of_the_best_class_comes_when_asked_for(bundle: Path) -> None:
         assert seen.cam is not None
         assert seen.cam.ndim == 2
         assert 0 <= seen.cam.min() <= seen.cam.max() <= 1
+        assert seen.cam_box == (0, 0, 1, 1)
         assert bad.cam is None
         await engine.close()
 

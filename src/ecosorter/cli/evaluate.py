@@ -12,7 +12,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from ecosorter.cli.options import ClassesOption, LangOption, language
+from ecosorter.cli.options import ClassesOption, DeviceOption, LangOption, language
 from ecosorter.texts import Language, class_name, texts
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def evaluate(
     photos: Annotated[list[Path], typer.Argument(help="Folders of class folders, folders of those, or CSV manifests.")],
     classes: ClassesOption = "seven",
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON, answers included.")] = False,
+    device: DeviceOption = "auto",
     lang: LangOption = None,
 ) -> None:
     """Measure a model on photos that it has not seen.
@@ -37,7 +38,7 @@ def evaluate(
 
     # Pillow warns of oddities inside photos; what matters of them is in the status.
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    classifier = Classifier.load(model)
+    classifier = Classifier.load(model, device=device)
     dataset = read_dataset(photos, own_classes=classes == "own")
     errors = Console(stderr=True)
     with Progress(console=errors, transient=True, disable=not errors.is_terminal) as bars:

@@ -12,7 +12,7 @@ from PIL import Image
 from rich.console import Console
 
 from ecosorter.classifier import Classifier, Prediction
-from ecosorter.cli.options import LangOption, ModelOption, language
+from ecosorter.cli.options import DeviceOption, LangOption, ModelOption, language
 from ecosorter.explain import overlay
 from ecosorter.photos import open_photo, read_photo
 from ecosorter.texts import LANGUAGES, Language, class_name, texts
@@ -41,6 +41,7 @@ def explain(
         typer.Option(metavar="CLASS", help="Show this class instead of the most probable one.", show_default=False),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file of that name.")] = False,
+    device: DeviceOption = "auto",
     lang: LangOption = None,
 ) -> None:
     """Write the photo with colours where the model sees the class, and print the answer.
@@ -53,7 +54,7 @@ def explain(
     _check_target(target, photo, force)
     speak = language(lang)
     data = read_photo(photo)
-    classifier = Classifier.load(model)
+    classifier = Classifier.load(model, device=device)
     classes = classifier.bundle.info.classes
     shown = None if label is None else _class(label, classes)
     pixels = classifier.load_pixels(data)

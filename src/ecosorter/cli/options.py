@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from ecosorter.session import Device
 from ecosorter.texts import Language
 
 LangOption = Annotated[
@@ -21,6 +22,23 @@ ModelOption = Annotated[
     typer.Option(
         envvar="ECOSORTER_MODEL",
         help="Folder of a model; the one that comes along where not given.",
+        show_default=False,
+    ),
+]
+DeviceOption = Annotated[
+    Device,
+    typer.Option(help="What the model computes on; auto: the best installed that gives the CPU's answers."),
+]
+EngineOption = Annotated[
+    Literal["local", "ray"],
+    typer.Option(help="Work in this process, or in those of Ray: a process a core, here or on a cluster."),
+]
+RayAddressOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="RAY_ADDRESS",
+        metavar="ADDRESS",
+        help="With --engine ray: a cluster, such as auto or 10.0.0.1:6379; this machine where not given.",
         show_default=False,
     ),
 ]

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from ecosorter.cli.options import LangOption, ModelOption, language
+from ecosorter.cli.options import DeviceOption, LangOption, ModelOption, language
 from ecosorter.cli.store_options import DatabaseOption, PhotosAtOption, TwoPersonOption
 from ecosorter.photos import Limits
 from ecosorter.serving.settings import Access, Caps, Settings
@@ -25,6 +25,7 @@ def serve(
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of a worker; one a core where not given.", show_default=False)
     ] = None,
+    device: DeviceOption = "auto",
     qr: Annotated[bool, typer.Option("--qr", help="Show the address as a QR code, for a phone.")] = False,
     database: DatabaseOption = None,
     photos_at: PhotosAtOption = None,
@@ -106,6 +107,7 @@ def serve(
             log_clients=log_clients,
         ),
         threads=threads,
+        device=device,
     )
     run(settings, host=host, port=port, workers=workers, announce=announce)
 

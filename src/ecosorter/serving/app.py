@@ -22,6 +22,7 @@ from ecosorter.serving.metrics import Metrics
 from ecosorter.serving.problems import ProblemDocument, add_problem_handlers
 from ecosorter.serving.settings import Access, Caps
 from ecosorter.serving.store import Store
+from ecosorter.session import Device
 
 
 def create_app(
@@ -32,6 +33,7 @@ def create_app(
     caps: Caps = Caps(),  # noqa: B008
     access: Access = Access(),  # noqa: B008
     threads: int | None = None,
+    device: Device = "auto",
     supervisor: int | None = None,
 ) -> FastAPI:
     """Make the service: load the model, start its threads. While it runs, SIGHUP loads the model anew.
@@ -43,6 +45,7 @@ def create_app(
         caps: what one process takes.
         access: who may come in.
         threads: for the model, and as many for decoding; None for one a core.
+        device: what the model computes on.
         supervisor: process that passes a SIGHUP on to all workers, where there are several.
 
     Returns:
@@ -52,7 +55,15 @@ def create_app(
         BundleError: the model cannot be used.
     """
     metrics = Metrics()
-    engine = Engine.open(model, limits=caps.photo, queue=caps.queue, batch=caps.batch, threads=threads, watch=metrics)
+    engine = Engine.open(
+        model,
+        limits=caps.photo,
+        queue=caps.queue,
+        batch=caps.batch,
+        threads=threads,
+        device=device,
+        watch=metrics,
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

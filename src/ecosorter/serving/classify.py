@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ecosorter.classifier import Prediction
 from ecosorter.guidance import Guidance, Scheme, guide
+from ecosorter.preprocess import Box
 from ecosorter.serving.engine import Cam, EngineClosed, QueueFull, Seen, UsedEngine
 from ecosorter.serving.info import NamedClass, SchemeId, UsedSchemes
 from ecosorter.serving.problems import Problem, Speak, documented, problem_words
@@ -48,6 +49,17 @@ class PhotoProblem(_Model):
     detail: str
 
 
+class CamShown(_Model):
+    """Where in the photo a class is seen."""
+
+    levels: list[list[int]] = Field(description="Rows from the top, 0 (not at all) to 255 (most).")
+    box: Box = Field(
+        description="The part of the upright photo that the rows cover: left, top, right and bottom, as shares of its "
+        "width and height. It is the whole, unless the model looks at the middle only.",
+        examples=[[0.125, 0, 0.875, 1]],
+    )
+
+
 class Result(_Model):
     """What came of one photo. Of a photo with a `problem`, everything between `status` and it is empty."""
 
@@ -64,9 +76,7 @@ class Result(_Model):
     candidates: tuple[Candidate, ...] = Field(default=(), description="Most probable first.")
     probabilities: dict[str, float] = Field(default={}, description="Of every class of the model.")
     guidance: Guidance | None = Field(default=None, description="What to do with the item.")
-    cam: list[list[int]] | None = Field(
-        default=None, description="Where `best` is seen: rows from the top, 0..255; with `cam=true` only."
-    )
+    cam: CamShown | None = Field(default=None, description="Where `best` is seen; with `cam=true` only.")
     problem: PhotoProblem | None = None
 
 
@@ -169,7 +179,7 @@ def _result(name: str, seen: Seen, scheme: Scheme, speak: Language) -> Result:
         ),
         probabilities=prediction.probabilities,
         guidance=None if certainty == "no_waste" else guide(_to_guide(prediction), scheme, language=speak),
-        cam=None if seen.cam is None else _levels(seen.cam),
+        cam=None if seen.cam is None or seen.cam_box is None else CamShown(levels=_levels(seen.cam), box=seen.cam_box),
     )
 
 

@@ -24,6 +24,8 @@ from ecosorter.bundle import BundleInfo
 from ecosorter.classifier import Classifier, Prediction
 from ecosorter.errors import PhotoError, ServiceError
 from ecosorter.photos import Limits
+from ecosorter.preprocess import Box, open_for_views, seen_part, to_views
+from ecosorter.session import Device
 
 Cam = NDArray[np.float32]
 
@@ -60,17 +62,19 @@ class Seen:
     Attributes:
         prediction: as from `Classifier.predict`; its status says so when the photo cannot be used.
         cam: where in the photo its best class is seen, [h, w], 0..1; None when it was not asked for.
+        cam_box: the part of the photo that `cam` covers, as `seen_part` gives it.
     """
 
     prediction: Prediction
-    cam: Cam | None
+    cam: Cam | None = None
+    cam_box: Box | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
     classifier: Classifier
     pixels: NDArray[np.uint8]
-    with_cam: bool
+    cam_box: Box | None
     future: "Future[Seen]"
 
 
@@ -141,6 +145,7 @@ class Engine:
         queue: int = 64,
         batch: int = 4,
         threads: int | None = None,
+        device: Device = "auto",
         watch: Watch | None = None,
     ) -> Self:
         """Load a bundle and start the threads.
@@ -151,6 +156,7 @@ class Engine:
             queue: how many photos may be in the engine at a time, at least 1.
             batch: how many the model takes at a time, at least 1.
             threads: for the model, and as many for decoding; None for one a core.
+            device: what the model computes on.
             watch: is told of batches.
 
         Raises:
@@ -160,7 +166,7 @@ class Engine:
             raise ServiceError("The queue and the batch must hold at least one photo.")
 
         def load() -> Classifier:
-            return Classifier.load(model, limits=limits, threads=threads)
+            return Classifier.load(model, limits=limits, threads=threads, device=device)
 
         cores = threads or os.cpu_count() or 1
         return cls(load(), load, queue=queue, batch=batch, threads=cores, watch=watch)
@@ -239,9 +245,12 @@ class Engine:
 
     def _decode(self, classifier: Classifier, photo: bytes, with_cam: bool, future: "Future[Seen]") -> None:
         try:
-            self._queue.put(_Job(classifier, classifier.load_pixels(photo), with_cam, future))
+            spec = classifier.bundle.info.preprocess
+            image = open_for_views(photo, spec, classifier.limits)
+            box = seen_part(image.size, spec) if with_cam else None
+            self._queue.put(_Job(classifier, to_views(image, spec), box, future))
         except PhotoError as error:
-            _settle(future, Seen(Prediction("", error.status, None, None, None, "", (), {}, str(error)), None))
+            _settle(future, Seen(Prediction("", error.status, None, None, None, "", (), {}, str(error))))
         except Exception as error:  # whatever it is, somebody waits for an answer
             _settle(future, error)
 
@@ -262,8 +271,8 @@ class Engine:
     def _answer(self, jobs: Sequence[_Job]) -> None:
         predictions = jobs[0].classifier.predict([job.pixels for job in jobs])
         for job, prediction in zip(jobs, predictions, strict=True):
-            cam = job.classifier.explain(job.pixels, prediction.best) if job.with_cam and prediction.best else None
-            _settle(job.future, Seen(prediction, cam))
+            cam = job.classifier.explain(job.pixels, prediction.best) if job.cam_box and prediction.best else None
+            _settle(job.future, Seen(prediction, cam, job.cam_box))
 
     def _count(self, photos: int) -> None:
         self._waiting += photos

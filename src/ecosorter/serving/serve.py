@@ -53,6 +53,7 @@ def make_app(settings: Settings) -> FastAPI:
         caps=settings.caps,
         access=settings.access,
         threads=settings.threads,
+        device=settings.device,
         supervisor=settings.supervisor,
     )
 
@@ -160,7 +161,7 @@ def _config(app: object, settings: Settings, *, factory: bool = False, workers: 
 
 def _try_out(settings: Settings) -> None:
     """Open what the workers will open, so that a mistake shows before there are any."""
-    Classifier.load(settings.model)
+    Classifier.load(settings.model, device=settings.device)
     for path in settings.schemes:
         load_scheme(path)
     if settings.corrections:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecosorter.photos import Limits
+from ecosorter.session import Device
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Settings:
         corrections: whether there is a store; `database`, `photos_at` and `two_person` are for `Store.open`.
         schemes: files of somebody's own schemes; the first becomes the default.
         threads: of each worker, for the model and for decoding; None shares the cores among them.
+        device: what the model computes on, see `Classifier.load`.
         supervisor: set here, see `create_app`.
     """
 
@@ -71,4 +73,5 @@ class Settings:
     caps: Caps = Caps()
     access: Access = Access()
     threads: int | None = None
+    device: Device = "auto"
     supervisor: int | None = None

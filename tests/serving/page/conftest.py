@@ -96,6 +96,7 @@ def visit(browser: Browser, wire: Wire) -> Iterator[Callable[..., Page]]:
         path: str = "/",
         errors_expected: bool = False,
         in_browser: Browser = browser,
+        over: Wire = wire,
     ) -> Page:
         width, height = SIZES[size]
         context = in_browser.new_context(
@@ -111,8 +112,8 @@ def visit(browser: Browser, wire: Wire) -> Iterator[Callable[..., Page]]:
         page.on("pageerror", lambda error: wrong.append(str(error)))
         if not errors_expected:
             page.on("console", lambda said: wrong.append(said.text) if said.type in ("error", "warning") else None)
-        context.on("request", lambda asked: None if _own(asked.url, wire) else wrong.append(f"asked for {asked.url}"))
-        page.goto(wire.address + path)
+        context.on("request", lambda asked: None if _own(asked.url, over) else wrong.append(f"asked for {asked.url}"))
+        page.goto(over.address + path)
         page.wait_for_selector("html[data-ready]" if path == "/" else "main h1")
         return page
 

@@ -8,9 +8,12 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from ecosorter.preprocess import PreprocessSpec
+from ecosorter.serving.app import create_app
 from tests.serving.page.conftest import GLASS, NO_WASTE, ORGANIC, PLASTIC, PLASTIC_OR_METAL
+from tests.serving.page.site import Wire, running
 from tests.serving.page.steps import Pictures, give, heading
-from tests.tiny import encoded, photo
+from tests.tiny import encoded, photo, tiny_bundle
 
 Visit = Callable[..., Page]
 
@@ -76,6 +79,24 @@ def test_where_the_model_looked_is_shown_on_a_tap(visit: Visit, pictures: Pictur
     assert brightness > 0
     picture, light = (page.locator(at).bounding_box() for at in ("figure img", "canvas.heat"))
     assert picture == pytest.approx(light, abs=0.5)
+
+
+def test_the_light_lies_on_the_part_that_the_model_saw(visit: Visit, tmp_path: Path) -> None:
+    crop = PreprocessSpec(size=8, resize="crop", shorter_side=8, mean=(0, 0, 0), std=(1, 1, 1))
+    seen = Image.new("RGB", (1600, 800), PLASTIC)
+    seen.paste(GLASS, (400, 0, 900, 800))  # the model sees the columns from 400 to 1200
+    (tmp_path / "wide.png").write_bytes(encoded(seen, "PNG"))
+    with running(create_app(tiny_bundle(tmp_path / "bundle", preprocess=crop).folder, threads=1)) as port:
+        page = visit(over=Wire(port))
+        give(page, tmp_path / "wide.png")
+        page.click("#heat")
+        reds = page.locator("canvas.heat").evaluate(
+            """(canvas) => {
+                const {data} = canvas.getContext('2d').getImageData(0, canvas.height / 2, canvas.width, 1);
+                return [100, 500, 1100, 1500].map((x) => data[4 * Math.floor((canvas.width * x) / 1600)]);
+            }"""
+        )
+    assert [red > 128 for red in reds] == [False, True, False, False]
 
 
 def test_in_doubt_the_person_chooses_between_two(visit: Visit, pictures: Pictures) -> None:

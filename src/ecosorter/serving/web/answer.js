@@ -42,7 +42,7 @@ function photo(item) {
   const cam = item.result?.cam;
   const frame = el("div", { class: "frame" }, picture(item.photo, word("photo_alt")));
   const figure = el("figure", { class: item.state === "waiting" && !item.held ? "photo looking" : "photo" }, frame);
-  if (!cam) return figure;
+  if (!cam?.levels) return figure; // none, or kept by an earlier version
   const canvas = el("canvas", { class: "heat", "aria-hidden": "true" });
   const words = el("span", {}, word("show_heat"));
   const toggle = el(
