@@ -26,8 +26,9 @@ model: $(READY)  ## The model that ships, trained again from the photos; goes on
 	cp -r runs/ecosorter/bundle src/ecosorter/models/ecosorter
 	cp runs/ecosorter/all/losses.json src/ecosorter/models/ecosorter.losses.json
 
-bench: $(READY)  ## Speed beside the published way, on real photos
+bench: $(READY)  ## Speed beside the published way and beside peers, on real photos
 	$(BIN)/python -m benchmarks.training
+	$(BIN)/python -m benchmarks.peers
 
 clean:  ## Remove what the commands above made
 	rm -rf .venv build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -41,5 +42,5 @@ $(APP): pyproject.toml constraints.txt
 # torch is pinned in the same install: without the pin, packages that need torch bring GPU libraries of several GB.
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
-	$(PIP) '.[train,serve,dev]'
+	$(PIP) '.[train,serve,ray,dev]'
 	touch $(APP) $(READY)

@@ -275,6 +275,18 @@ def test_short_names_of_backbones_are_described() -> None:
     assert dict(zip(code(row[0]), code(row[1]), strict=True)) == names
 
 
+# Clusters
+
+
+def test_the_plan_for_many_photos_is_reckoned_right(capsys: pytest.CaptureFixture[str]) -> None:
+    (snippet,) = (fence.body for fence in fences("docs/cluster.md") if fence.language == "python")
+    exec(snippet, {})  # noqa: S102 - ours
+    (plan,) = (table for table in tables("docs/cluster.md") if table.header[0] == "machines")
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [list(row[:4]) for row in plan.rows]
+    for _, _, machines, reads, together in plan.rows:
+        assert float(machines) + float(reads) == pytest.approx(float(together))
+
+
 # Photos, data sets, bundles
 
 
@@ -321,7 +333,12 @@ def test_every_figure_of_the_readme_has_its_command() -> None:
     rows = [line for line in block.splitlines() if line.startswith("|")][2:]
     assert rows
     for line in rows:
-        shown = [span for span in code(line) if span.startswith(("ecosorter ", "make "))]
+        shown = [span for span in code(line) if span.startswith(("ecosorter ", "make ", "python -m "))]
         assert shown, line
         for span in shown:
-            assert f"\n{span.split()[1]}:" in targets if span.startswith("make ") else all(map(parsed, commands(span)))
+            if span.startswith("make "):
+                assert f"\n{span.split()[1]}:" in targets
+            elif span.startswith("python -m "):
+                assert (ROOT / f"{span.split()[2].replace('.', '/')}.py").is_file()
+            else:
+                assert all(map(parsed, commands(span)))

@@ -147,7 +147,7 @@ class GuidanceError(EcoSorterError):
 
 
 class BulkError(EcoSorterError):
-    """Many photos cannot be classified as asked: an input, an output or a folder does not fit."""
+    """Many photos cannot be classified as asked: an input, an output or a folder does not fit, or Ray fails."""
 
 
 class ServiceError(EcoSorterError):

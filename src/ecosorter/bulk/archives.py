@@ -9,8 +9,8 @@ import io
 import stat
 import tarfile
 import zipfile
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
+from functools import cached_property, lru_cache, partial
 from pathlib import PurePosixPath
 from threading import Lock
 from typing import Any
@@ -41,12 +41,13 @@ def is_tar(name: str) -> bool:
     return is_archive(name) and not name.lower().endswith(".zip")
 
 
-def photos_in(name: str, file: Any, size: int, limits: Limits) -> Iterator[Photo]:
+def photos_in(name: str, open_file: Callable[[str], Any], size: int, limits: Limits) -> Iterator[Photo]:
     """List an archive.
 
     Args:
         name: of the archive. A photo in it is called ``name!/path/in/archive``.
-        file: its bytes: a seekable binary file. It is closed when the last photo is gone.
+        open_file: gives its bytes by its name: a seekable binary file. It is closed when the last photo is gone. A
+            module's own function, so that photos can be sent to other processes, which open the archive again.
         size: of the archive, in bytes.
         limits: `max_bytes` is for each photo.
 
@@ -57,7 +58,7 @@ def photos_in(name: str, file: Any, size: int, limits: Limits) -> Iterator[Photo
     kind = _zip if name.lower().endswith(".zip") else _tar
     empty = True
     try:
-        for photo in kind(name, file, size, limits):
+        for photo in kind(name, _Archive(name, open_file, limits), size, limits):
             empty = False
             yield photo
     except PhotoError as error:
@@ -87,37 +88,66 @@ class _Bounded(io.BufferedReader):
         self.close()
 
 
-def _zip(name: str, file: Any, _size: int, limits: Limits) -> Iterator[Photo]:
-    packed, lock = zipfile.ZipFile(_Bounded(file, limits)), Lock()
-    members = packed.infolist()
+class _Archive:
+    """An open archive. Whoever reads has its lock, since it is one file with one position.
+
+    Sent to another process, it is opened there when the first photo in it is read, and kept open for the next ones.
+    """
+
+    def __init__(self, name: str, open_file: Callable[[str], Any], limits: Limits) -> None:
+        self._name, self._open, self._limits = name, open_file, limits
+        self.lock = Lock()
+
+    def __reduce__(self) -> Any:
+        return _opened_again, (self._name, self._open, self._limits)
+
+    @cached_property
+    def bytes(self) -> _Bounded:
+        """What is in the file; of a compressed TAR, what was compressed."""
+        file = _Bounded(self._open(self._name), self._limits)
+        compressed = self._name.lower().endswith("gz")
+        return _Bounded(gzip.GzipFile(fileobj=file), self._limits) if compressed else file
+
+    @cached_property
+    def zip(self) -> zipfile.ZipFile:
+        """The file as a ZIP."""
+        return zipfile.ZipFile(self.bytes)
+
+
+@lru_cache(maxsize=4)
+def _opened_again(name: str, open_file: Callable[[str], Any], limits: Limits) -> _Archive:
+    return _Archive(name, open_file, limits)
+
+
+def _zip(name: str, packed: _Archive, _size: int, limits: Limits) -> Iterator[Photo]:
+    members = packed.zip.infolist()
     if len(members) > MAX_MEMBERS:
         raise PhotoTooManyBytes(f"{name} has {len(members):,} members; at most {MAX_MEMBERS:,} are read. Split it.")
     for member in members:
         kind = stat.S_IFMT(member.external_attr >> 16)  # 0 where the archive was made without Unix rights
         if kind in (0, stat.S_IFREG) and _is_photo(member.filename):
             path = f"{name}!/{member.filename}"
-            yield Photo(path, partial(_read_zipped, path, packed, member, lock, limits))
+            yield Photo(path, partial(_read_zipped, path, packed, member, limits))
 
 
-def _read_zipped(name: str, packed: zipfile.ZipFile, member: zipfile.ZipInfo, lock: Lock, limits: Limits) -> bytes:
+def _read_zipped(name: str, packed: _Archive, member: zipfile.ZipInfo, limits: Limits) -> bytes:
     if member.flag_bits & 1:
         raise PhotoUnreadable(f"{name} needs a password; pack it without one.")
     _check_size(name, member.file_size, limits)
     if member.file_size > MAX_RATIO * max(member.compress_size, 1):
         raise PhotoTooManyBytes(f"{name} is packed to less than 1/{MAX_RATIO} of its size, as no photo is.")
     try:
-        with lock, packed.open(member) as content:  # the archive is one file with one position
+        with packed.lock, packed.zip.open(member) as content:
             return content.read(limits.max_bytes + 1)
     except Exception as error:  # see photos_in
         raise PhotoCorrupt(f"{name} cannot be unpacked ({error}); pack or download it again.") from error
 
 
-def _tar(name: str, file: Any, size: int, limits: Limits) -> Iterator[Photo]:
-    plain, lock = name.lower().endswith(".tar"), Lock()
-    bytes_ = _Bounded(file if plain else gzip.GzipFile(fileobj=_Bounded(file, limits)), limits)
-    packed = tarfile.open(fileobj=bytes_, mode="r:")  # noqa: SIM115 - photos are read after this function's end
+def _tar(name: str, packed: _Archive, size: int, limits: Limits) -> Iterator[Photo]:
+    plain = name.lower().endswith(".tar")
+    listed = tarfile.open(fileobj=packed.bytes, mode="r:")  # noqa: SIM115 - photos are read after this function's end
     number = 0
-    while member := _next(packed, lock):
+    while member := _next(listed, packed.lock):
         number += 1
         if number > MAX_MEMBERS:
             raise PhotoTooManyBytes(f"{name} has more than {MAX_MEMBERS:,} members; the rest is not read. Split it.")
@@ -126,29 +156,31 @@ def _tar(name: str, file: Any, size: int, limits: Limits) -> Iterator[Photo]:
         if not member.isreg() or member.issparse() or not _is_photo(member.name):
             continue
         path = f"{name}!/{member.name}"
-        read = partial(_read_at, path, bytes_, member.offset_data, member.size, lock, limits)
+        read = partial(_read_at, path, packed, member.offset_data, member.size, limits)
         if plain or member.size > limits.max_bytes:
             yield Photo(path, read)
         else:
             data = read()
             yield Photo(path, partial(bytes, data), held=len(data))
-    bytes_.seek(packed.offset)
-    if bytes_.read(tarfile.BLOCKSIZE).strip(b"\0"):  # tarfile takes a damaged header for the end
+    with packed.lock:
+        packed.bytes.seek(listed.offset)
+        end = packed.bytes.read(tarfile.BLOCKSIZE)
+    if end.strip(b"\0"):  # tarfile takes a damaged header for the end
         raise PhotoCorrupt(f"{name} is damaged after {number:,} members; copy or download it again.")
 
 
-def _next(packed: tarfile.TarFile, lock: Lock) -> tarfile.TarInfo | None:
+def _next(listed: tarfile.TarFile, lock: Lock) -> tarfile.TarInfo | None:
     with lock:
-        packed.members.clear()  # type: ignore[attr-defined] # tarfile would remember every one of millions
-        return packed.next()
+        listed.members.clear()  # type: ignore[attr-defined] # tarfile would remember every one of millions
+        return listed.next()
 
 
-def _read_at(name: str, file: _Bounded, offset: int, size: int, lock: Lock, limits: Limits) -> bytes:
+def _read_at(name: str, packed: _Archive, offset: int, size: int, limits: Limits) -> bytes:
     _check_size(name, size, limits)
     try:
-        with lock:
-            file.seek(offset)
-            data = file.read(size)
+        with packed.lock:
+            packed.bytes.seek(offset)
+            data = packed.bytes.read(size)
     except (OSError, EOFError) as error:
         raise PhotoCorrupt(f"{name} cannot be unpacked ({error}); pack or download it again.") from error
     if len(data) < size:

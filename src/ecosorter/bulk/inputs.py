@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import IO
 
 from ecosorter.bulk.archives import is_archive, photos_in
 from ecosorter.bulk.photo import Photo, local_photo
@@ -53,8 +54,12 @@ def _expand(name: str, limits: Limits) -> Iterator[Photo]:
         empty = False
         path = name if found == Path(name) else os.fspath(found)  # as it was given where it stands for itself
         if is_archive(path) and found.is_file():
-            yield from photos_in(path, found.open("rb", buffering=0), found.stat().st_size, limits)
+            yield from photos_in(path, _open, found.stat().st_size, limits)
         else:
             yield local_photo(path, limits)
     if empty:
         yield local_photo(name, limits)
+
+
+def _open(path: str) -> IO[bytes]:
+    return Path(path).open("rb", buffering=0)

@@ -75,9 +75,14 @@ def remote_photos(address: str, limits: Limits) -> Iterator[Photo]:
 
 def _open(name: str, files: Any, path: str, limits: Limits) -> Iterator[Photo]:
     if is_archive(path):
-        yield from photos_in(name, files.open(path, "rb"), files.info(path).get("size") or 0, limits)
+        yield from photos_in(name, _open_archive, files.info(path).get("size") or 0, limits)
     else:
         yield Photo(name, partial(_read, name, files, path, limits))
+
+
+def _open_archive(address: str) -> Any:
+    files, path = open_address(address)
+    return files.open(path, "rb")
 
 
 def _walk(files: Any, folder: str) -> Iterator[str]:

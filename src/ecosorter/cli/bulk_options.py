@@ -27,6 +27,7 @@ from ecosorter.bulk.photo import local_photo
 from ecosorter.bulk.remote import is_address
 from ecosorter.cli.bars import Bars
 from ecosorter.photos import Limits
+from ecosorter.session import Device
 from ecosorter.texts import Language, texts
 
 OutOption = Annotated[
@@ -160,6 +161,16 @@ def check_folders(into: Path | None, inputs: Iterable[str]) -> None:
     for name in inputs if into else ():
         if Path(name).is_dir() and into and into.resolve().is_relative_to(Path(name).resolve()):
             raise typer.BadParameter(f"{into} is inside {name}; choose a folder beside it", param_hint="--sort-into")
+
+
+def check_engine(engine: str, watched: Path | None, device: Device) -> None:
+    """Refuse what Ray's processes do not do.
+
+    Raises:
+        typer.BadParameter: it is asked for.
+    """
+    if engine == "ray" and (watched or device not in ("auto", "cpu")):
+        raise typer.BadParameter("its processes compute on the CPU, and watch no folder", param_hint="--engine ray")
 
 
 @contextmanager

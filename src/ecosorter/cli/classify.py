@@ -5,8 +5,8 @@ import json
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -32,14 +32,16 @@ from ecosorter.bulk import (
     up_to_date,
     watch,
 )
+from ecosorter.bulk.on_ray import stream_on_ray
 from ecosorter.bulk.remote import is_address, open_address
 from ecosorter.bulk.rows import most_probable
 from ecosorter.bulk.tables import csv_text
 from ecosorter.classifier import Classifier, Prediction
 from ecosorter.cli import bulk_options as bulk
-from ecosorter.cli.options import LangOption, ModelOption, language
+from ecosorter.cli.options import DeviceOption, EngineOption, LangOption, ModelOption, RayAddressOption, language
 from ecosorter.errors import BulkError
 from ecosorter.photos import PHOTO_ENDINGS, Limits, find_photos
+from ecosorter.pool import joined
 from ecosorter.texts import Language, class_name, texts
 
 _CAPS = Limits()
@@ -76,6 +78,9 @@ def classify(
     sort: bulk.SortOption = "copy",
     report: bulk.ReportOption = None,
     undo: bulk.UndoOption = None,
+    device: DeviceOption = "auto",
+    engine: EngineOption = "local",
+    ray_address: RayAddressOption = None,
     lang: LangOption = None,
     max_megapixels: Annotated[
         float, typer.Option(min=0.001, help="Photos with more are not decoded.")
@@ -94,11 +99,12 @@ def classify(
         return
     named = paths or []
     _check(named, watched, [as_json, csv_file, out], sort_into)
+    bulk.check_engine(engine, watched, device)
     # Pillow warns of oddities inside photos; what matters of them is in the status.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     limits = Limits(max_bytes=round(max_megabytes * 1e6), max_pixels=round(max_megapixels * 1e6))
     photos: Iterator[Photo] = iter(()) if watched else _photos(named, limits, begun=bool(out and out.exists()))
-    classifier = Classifier.load(model, limits=limits)
+    classifier = Classifier.load(model, limits=limits, device=device)
     info = classifier.bundle.info
     form = RowFormat(info, min(top or 0, len(info.classes)), probabilities)
     tally, gallery = Tally(), Gallery(len(info.classes), limits) if report else None
@@ -107,7 +113,9 @@ def classify(
         rows_on_screen = sys.stdout.isatty() and not out and str(csv_file or "-") == "-"
         told = stack.enter_context(bulk.photo_bar([] if watched else named, limits, speak, hidden=rows_on_screen))
         threads = _FETCHING_THREADS if any(map(is_address, named)) else None
-        run = partial(stream, classifier, form=form, threads=threads, watcher=told)
+        stack.enter_context(joined(ray_address) if engine == "ray" else nullcontext())
+        answered: Callable[..., Iterator[list[Answer]]] = stream_on_ray if engine == "ray" else stream
+        run = partial(answered, classifier, form=form, threads=threads, watcher=told)
         items: Iterator[Photo | None] = photos
         done: dict[str, str] = {}
         if watched:

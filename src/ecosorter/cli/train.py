@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ecosorter.cli.bars import Bars
-from ecosorter.cli.options import ClassesOption, LangOption, language
+from ecosorter.cli.options import ClassesOption, EngineOption, LangOption, RayAddressOption, language
+from ecosorter.pool import joined
 from ecosorter.texts import Language, texts
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ def train(
     classes: ClassesOption = "seven",
     track: Annotated[Track, typer.Option(help="Also send the run to Weights & Biases.")] = Track.NONE,
     project: Annotated[str, typer.Option(help="Project in Weights & Biases.")] = "ecosorter",
+    engine: EngineOption = "local",
+    ray_address: RayAddressOption = None,
     lang: LangOption = None,
 ) -> None:
     """Train a model on photos, measure it honestly, and export it."""
@@ -56,14 +59,14 @@ def train(
     from ecosorter.training.recipe import load_recipe  # noqa: PLC0415  # kept off the start-up of other commands
 
     if recipe in network_recipe_names():
-        if backbone or hold_out or folds or classes == "own" or track is not Track.NONE:
+        if backbone or hold_out or classes == "own" or track is not Track.NONE or engine == "ray":
             raise typer.BadParameter(
                 "it trains a whole network and leaves out sources by itself; of the options it takes --out, --seed, "
-                "--epochs, --set and --lang",
+                "--epochs, --set, --folds and --lang",
                 param_hint=f"--recipe {recipe}",
             )
         flags = {"seed": seed, "finetune.epochs": epochs, **_pairs(settings or [])}
-        _train_network(photos, out or Path("runs") / recipe, recipe, flags, language(lang))
+        _train_network(photos, out or Path("runs") / recipe, recipe, flags, folds, language(lang))
         return
     flags = {"features.backbone": backbone, "seed": seed, "fit.epochs": epochs, **_pairs(settings or [])}
     chosen = load_recipe(recipe, overrides=flags, environ=os.environ)
@@ -83,20 +86,29 @@ def train(
         hold_out=tuple(hold_out or ()),
         folds=folds,
         language=words,
+        pool=joined(ray_address) if engine == "ray" else None,
     )
     with Bars() as bars:
         result = run(request, chosen, Cache(), open_tracker(track.value, folder, project), bars)
     _print(result, folder, words)
 
 
-def _train_network(photos: list[Path], out: Path, recipe: str, flags: Mapping[str, object], words: Language) -> None:
-    """Train a network end to end, and say how it does on sources that it never saw."""
+def _train_network(
+    photos: list[Path], out: Path, recipe: str, flags: Mapping[str, object], folds: int, words: Language
+) -> None:
+    """Train a network end to end, and say how it does on sources that it never saw; or measure it by folds only."""
     from ecosorter.training.network_recipe import load_network_recipe  # noqa: PLC0415
 
     chosen = load_network_recipe(recipe, overrides=flags, environ=os.environ)
     from ecosorter.training.cache import Cache  # noqa: PLC0415  # torch comes in here
+    from ecosorter.training.crossvalidate import cross_validate  # noqa: PLC0415
     from ecosorter.training.shipping import ship  # noqa: PLC0415
 
+    if folds:
+        with Bars() as bars:
+            result = cross_validate(photos, out, chosen, folds, Cache(), bars, words)
+        _print(result, out, words)
+        return
     with Bars() as bars:
         bundle = ship(photos, out, chosen, Cache(), bars)
     text, held_out = texts("train", words), bundle.info.metrics["held_out"]
@@ -136,7 +148,8 @@ def _pairs(settings: list[str]) -> dict[str, str]:
 
 def _print(result: "RunResult", folder: Path, words: Language) -> None:
     text = texts("train", words)
-    table = Table(title=f"{result.recipe['name']} · {result.recipe['features']['backbone']}")
+    backbone = result.recipe.get("features", result.recipe)["backbone"]
+    table = Table(title=f"{result.recipe['name']} · {backbone}")
     for name in ("measured_on", "photos", "accuracy", "interval", "macro_f1", "calibration_error"):
         table.add_column(text[name], justify="left" if name == "measured_on" else "right", overflow="fold")
 
@@ -152,7 +165,8 @@ def _print(result: "RunResult", folder: Path, words: Language) -> None:
         table.add_row(name, str(scores.photos), *figures)
 
     for fit in filter(None, (result.fit, result.compared)):
-        add(text["leaky" if fit.leaky else "honest"], fit.scores)
+        kind = "all_folds" if fit.name == "cross-validation" else "honest"
+        add(text["leaky" if fit.leaky else kind], fit.scores)
     for name, scores in result.held_out.items():
         add(text["held_out"].format(source=name), scores)
     for number, scores in enumerate(result.folds, start=1):
@@ -162,4 +176,6 @@ def _print(result: "RunResult", folder: Path, words: Language) -> None:
     for note in result.notes:
         console.print(f"- {note.say(words)}", markup=False, highlight=False, soft_wrap=True)
     for key in ("bundle", "report.html"):
-        console.print(f"{text[key.partition('.')[0]]}: {folder / key}", markup=False, highlight=False, soft_wrap=True)
+        if (folder / key).exists():  # a cross-validation has no model
+            name = text[key.partition(".")[0]]
+            console.print(f"{name}: {folder / key}", markup=False, highlight=False, soft_wrap=True)

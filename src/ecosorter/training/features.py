@@ -5,7 +5,9 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -17,6 +19,7 @@ from onnx import ModelProto
 from torch import Tensor, nn
 
 from ecosorter.errors import BackboneError
+from ecosorter.pool import mapped
 from ecosorter.preprocess import PreprocessSpec, load_pixels
 from ecosorter.training.backbones import Backbone
 from ecosorter.training.cache import Cache
@@ -43,16 +46,20 @@ class OnnxEngine:
 
     name = "onnx"
 
-    def __init__(self, spec: PreprocessSpec, backbone: ModelProto) -> None:
+    def __init__(self, spec: PreprocessSpec, backbone: ModelProto, threads: int = 0) -> None:
+        """Join the graphs; `threads` are those of the model, 0 for one a core."""
+        self._threads = threads
         self._outputs = [value.name for value in backbone.graph.output]
-        model = join(preprocess_graph(spec), backbone, self._outputs)
+        self._model = join(preprocess_graph(spec), backbone, self._outputs).SerializeToString()
+
+    @cached_property
+    def _session(self) -> onnxruntime.InferenceSession:  # opened late: the engine may go to other processes before
         options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads
         # Threads that wait for work by spinning would take the cores from those that decode photos.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.enable_cpu_mem_arena = False  # it would keep the largest batch's memory
-        self._session = onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=onnxruntime.get_available_providers()
-        )
+        return onnxruntime.InferenceSession(self._model, options, providers=onnxruntime.get_available_providers())
 
     def __call__(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """Compute both for one batch."""
@@ -124,6 +131,7 @@ def extract(
     cache: Cache,
     *,
     batch_size: int = 32,
+    pool: AbstractContextManager[None] | None = None,
     advance: Advance = lambda _: None,
 ) -> NDArray[np.floating]:
     """Return a feature for each photo, from the cache where it is there.
@@ -137,6 +145,7 @@ def extract(
         engine_name: the engine's name, a part of the cache key.
         cache: where features are kept.
         batch_size: photos computed at once.
+        pool: `joined` (pool.py), to compute in its processes; it is entered only when there is something to compute.
         advance: called as photos are finished.
 
     Returns:
@@ -155,9 +164,13 @@ def extract(
         advance(len(where))
     if rows:
         paths = {key: photos[where[0]][0] for key, where in rows.items()}
-        for key, feature in _computed(source, paths, open_engine(), cache, batch_size):
-            matrix.fill(rows[key], feature)
-            advance(len(rows[key]))
+        compute = _computed_in_pool if pool else _computed
+        with pool or nullcontext():
+            for features in compute(source, paths, open_engine(), batch_size):
+                cache.put_many({key: feature.tobytes() for key, feature in features.items()})
+                for key, feature in features.items():
+                    matrix.fill(rows[key], feature)
+                    advance(len(rows[key]))
     return matrix.values
 
 
@@ -175,13 +188,26 @@ class _Matrix:
 
 
 def _computed(
-    source: FeatureSource, paths: dict[str, Path], engine: Engine, cache: Cache, batch_size: int
-) -> Iterator[tuple[str, NDArray[np.floating]]]:
-    """Yield (key, feature) for each photo; a batch is in the cache before it is yielded."""
+    source: FeatureSource, paths: dict[str, Path], engine: Engine, batch_size: int
+) -> Iterator[dict[str, NDArray[np.floating]]]:
+    """Yield the features of a batch of photos, by key."""
     for keys, pixels in _decoded(paths, source.spec, batch_size):
-        features = dict(zip(keys, _kept(source, *engine(pixels)), strict=True))
-        cache.put_many({key: feature.tobytes() for key, feature in features.items()})
-        yield from features.items()
+        yield dict(zip(keys, _kept(source, *engine(pixels)), strict=True))
+
+
+def _computed_in_pool(
+    source: FeatureSource, paths: dict[str, Path], engine: Engine, batch_size: int
+) -> Iterator[dict[str, NDArray[np.floating]]]:
+    """Do the same in the processes of a pool, which read the photos themselves."""
+    named = [(key, path.absolute()) for key, path in paths.items()]
+    batches = (dict(named[start : start + batch_size]) for start in range(0, len(named), batch_size))
+    yield from mapped(partial(_batch, source, engine), batches)
+
+
+def _batch(source: FeatureSource, engine: Engine, paths: dict[str, Path]) -> dict[str, NDArray[np.floating]]:
+    """Decode and compute one batch, in a process of the pool."""
+    pixels = np.stack([load_pixels(path, source.spec) for path in paths.values()])
+    return dict(zip(paths, _kept(source, *engine(pixels)), strict=True))
 
 
 def _kept(

@@ -1,7 +1,9 @@
 """The photos of a run after the first look at them: the unusable are left out, the groups are known."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from ecosorter.training.experiment import Index, Table
 from ecosorter.training.facts import photo_facts
 from ecosorter.training.features import FeatureSource, OnnxEngine, extract
 from ecosorter.training.progress import Progress
-from ecosorter.training.results import Note, SourceCount
+from ecosorter.training.results import Answer, Note, SourceCount
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,20 @@ class PhotoSet:
         """Return path and sha256 of one photo."""
         return self.rows[row].path, self.hashes[row]
 
-    def table(self, source: FeatureSource, cache: Cache, batch_size: int, progress: Progress) -> Table:
-        """Compute the features of every photo (features.py).
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """The number of each photo's class ``[n]``."""
+        return np.array([self.classes.index(row.label) for row in self.rows], np.int64)
+
+    def table(
+        self,
+        source: FeatureSource,
+        cache: Cache,
+        batch_size: int,
+        progress: Progress,
+        pool: AbstractContextManager[None] | None = None,
+    ) -> Table:
+        """Compute the features of every photo (features.py), here or in the processes of a pool.
 
         Raises:
             BackboneError: when the backbone cannot be loaded.
@@ -54,14 +68,29 @@ class PhotoSet:
             features = extract(
                 source,
                 [self.file(row) for row in range(len(self.rows))],
-                lambda: OnnxEngine(source.spec, source.backbone.graph(side, cache)),
+                lambda: OnnxEngine(source.spec, source.backbone.graph(side, cache), threads=1 if pool else 0),
                 OnnxEngine.name,
                 cache,
                 batch_size=batch_size,
+                pool=pool,
                 advance=advance,
             )
-        labels = np.array([self.classes.index(row.label) for row in self.rows], np.int64)
-        return Table(features, labels, self.groups, self.classes)
+        return Table(features, self.labels, self.groups, self.classes)
+
+    def answers(self, rows: Index, probabilities: NDArray[np.float64]) -> list[Answer]:
+        """Return a model's answer to each photo, given calibrated probabilities ``[n, classes]``.
+
+        A row below 0 is a synthetic one, which has no photo, and is left out.
+        """
+        return [
+            Answer(
+                path=os.fsencode(self.rows[row].path).decode("utf-8", "backslashreplace"),  # JSON has no other names
+                label=self.rows[row].label,
+                probabilities=dict(zip(self.classes, line.tolist(), strict=True)),
+            )
+            for row, line in zip(rows.tolist(), probabilities, strict=True)
+            if row >= 0
+        ]
 
     def check_sources(self, names: Sequence[str]) -> None:
         """Refuse sources that are not there.

@@ -7,7 +7,6 @@ folders -> manifest -> facts and groups -> features -> split by group -> balance
 """
 
 import gc
-import os
 import re
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -38,7 +37,7 @@ from ecosorter.training.photoset import PhotoSet, usable_photos
 from ecosorter.training.progress import Advance, Progress, Silent
 from ecosorter.training.recipe import Recipe
 from ecosorter.training.report import write_report
-from ecosorter.training.results import Answer, Epoch, Note, RunResult, Scores
+from ecosorter.training.results import Epoch, Note, RunResult, Scores
 from ecosorter.training.runfolder import RunFolder
 from ecosorter.training.split import folds
 from ecosorter.training.track import Tracker
@@ -55,6 +54,7 @@ class Request:
         hold_out: sources that are kept from training and measured on at the end.
         folds: cross-validation folds, 0 for none.
         language: of the report.
+        pool: `joined` (pool.py), to compute the features in its processes.
     """
 
     photos: tuple[Path, ...]
@@ -63,6 +63,7 @@ class Request:
     hold_out: tuple[str, ...] = ()
     folds: int = 0
     language: Language = "en"
+    pool: AbstractContextManager[None] | None = None
 
 
 def train(
@@ -142,7 +143,7 @@ class _Run:
         """Fit, measure and export; return everything that was found out."""
         photos = self._photos
         # The features, a gigabyte perhaps, are gone when the export begins.
-        table = photos.table(self._source, self._cache, self._recipe.features.batch_size, self._progress)
+        table = photos.table(self._source, self._cache, self._recipe.features.batch_size, self._progress, request.pool)
         result, main, compare_on = self._measure(table, request, created, notes)
         del table
         gc.collect()  # Lightning's trainer and module hold each other, and the features with them
@@ -179,7 +180,7 @@ class _Run:
             compared=compared[0].record if compared else None,
             held_out={name: score_rows(main, table, rows, recipe.seed) for name, rows in held_out.items()},
             folds=self._folds(table, seen, request.folds),
-            answers=self._answers(main, prepared[0].test_photos),
+            answers=photos.answers(prepared[0].test_photos, main.test_probabilities),
             notes=[*notes, *_distinct(note for rows in prepared for note in rows.notes)],
             made_with=made_with(),
         )
@@ -230,19 +231,6 @@ class _Run:
             prepared = balance_after_split(table, parts, recipe)
             scores.append(self._fit(table, prepared, f"fold-{index}-of-{number}").record.scores)
         return scores
-
-    def _answers(self, main: Outcome, test_photos: Index) -> list[Answer]:
-        """Return the model's answer to each test photo; synthetic rows have no photo."""
-        rows = self._photos.rows
-        return [
-            Answer(
-                path=os.fsencode(rows[photo].path).decode("utf-8", "backslashreplace"),  # JSON has no other names
-                label=rows[photo].label,
-                probabilities=dict(zip(self._photos.classes, line.tolist(), strict=True)),
-            )
-            for photo, line in zip(test_photos.tolist(), main.test_probabilities, strict=True)
-            if photo >= 0
-        ]
 
 
 def _distinct(notes: Iterable[Note]) -> list[Note]:
