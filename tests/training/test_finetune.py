@@ -60,8 +60,15 @@ def weights(network: WasteNet) -> torch.Tensor:
     return torch.cat([value.flatten() for value in network.state_dict().values()])
 
 
-def test_it_learns_with_every_layer(tmp_path: Path) -> None:
-    network, losses = run(tmp_path)
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, WasteNet, list[float]]:
+    """A finished run: its folder, network and losses."""
+    folder = tmp_path_factory.mktemp("finished")
+    return folder, *run(folder)
+
+
+def test_it_learns_with_every_layer(finished: tuple[Path, WasteNet, list[float]]) -> None:
+    _, network, losses = finished
     assert len(losses) == 36
     assert np.mean(losses[-6:]) < 0.7 * np.mean(losses[:6])
     for (name, before), after in zip(tiny_network().state_dict().items(), network.state_dict().values(), strict=True):
@@ -72,17 +79,17 @@ def test_it_learns_with_every_layer(tmp_path: Path) -> None:
         assert (network(images).argmax(1).numpy() == labels).mean() > 0.9
 
 
-def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:
-    network, losses = run(tmp_path)
+def test_a_finished_run_is_not_run_again(finished: tuple[Path, WasteNet, list[float]]) -> None:
+    folder, network, losses = finished
     advanced: list[int] = []
-    again, same = run(tmp_path, advanced.append)
+    again, same = run(folder, advanced.append)
     assert torch.equal(weights(network), weights(again))
     assert (losses, advanced) == (same, [])
 
 
-def test_what_it_knew_is_kept_in_part(tmp_path: Path) -> None:
-    changed, _ = run(tmp_path / "a")
-    half, _ = run(tmp_path / "b", keep=0.5)
+def test_what_it_knew_is_kept_in_part(finished: tuple[Path, WasteNet, list[float]]) -> None:
+    folder, changed, _ = finished
+    half, _ = run(folder, keep=0.5)
     torch.testing.assert_close(weights(half), (weights(changed) + weights(tiny_network())) / 2)
 
 
@@ -98,10 +105,17 @@ def _die_at(folder: Path, photos: int) -> None:
     run(folder, advance, epochs=20)
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[WasteNet, list[float]]:
+    return run(tmp_path_factory.mktemp("whole"), epochs=20)
+
+
 @pytest.mark.parametrize("photos", [8, 8 * 50, 8 * 77])
-def test_a_killed_run_goes_on_exactly(tmp_path: Path, photos: int) -> None:
-    whole, losses = run(tmp_path / "whole", epochs=20)
-    process = multiprocessing.get_context("spawn").Process(target=_die_at, args=(tmp_path / "cut", photos))
+def test_a_killed_run_goes_on_exactly(uninterrupted: tuple[WasteNet, list[float]], tmp_path: Path, photos: int) -> None:
+    whole, losses = uninterrupted
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])  # torch is imported once for all processes, which takes seconds
+    process = context.Process(target=_die_at, args=(tmp_path / "cut", photos))
     process.start()
     process.join(120)
     assert process.exitcode == -signal.SIGKILL

@@ -1,5 +1,7 @@
 """A network recipe from folders of photos to a bundle, with MobileNetEdgeTPU of random weights and small photos."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from ecosorter.errors import DatasetError
 from ecosorter.training.bank import read_bank
 from ecosorter.training.cache import Cache
 from ecosorter.training.network_recipe import NetworkRecipe, load_network_recipe
-from ecosorter.training.progress import Silent
+from ecosorter.training.progress import Advance, Silent
 from ecosorter.training.shipping import ship
 from tests.training.networks import edgetpu_file
 
@@ -49,12 +51,52 @@ def recipe(backbone: Path, **overrides: object) -> NetworkRecipe:
     return load_network_recipe("ecosorter", overrides={**small, **overrides})
 
 
+class Stages(Silent):
+    """Remembers which stages there were; one of them is cut off."""
+
+    def __init__(self, cut_off: str = "") -> None:
+        self.cut_off, self.names, self.notes = cut_off, list[str](), list[str]()
+
+    @contextmanager
+    def stage(self, name: str, total: int) -> Iterator[Advance]:  # noqa: ARG002  # as in Silent
+        if name == self.cut_off:
+            raise KeyboardInterrupt
+        self.names.append(name)
+        yield lambda _: None
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Bundle]:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ship")
     photos(folder / "photos")
-    backbone = edgetpu_file(folder / "backbone.onnx")
-    return folder, ship([folder / "photos"], folder / "run", recipe(backbone), Cache(folder / "cache"), Silent())
+    edgetpu_file(folder / "backbone.onnx")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def in_two_runs(place: Path) -> tuple[Stages, Stages, dict[str, bytes], Bundle]:
+    """A run that is cut off and started again: the stages of both, what the first one left behind, and the bundle.
+
+    One export takes longer than all else together: so what is read by all tests is the bundle of the second run.
+    """
+    first, second = Stages(cut_off="train all"), Stages()
+    given = [place / "photos"], place / "run", recipe(place / "backbone.onnx"), Cache(place / "cache")
+    with pytest.raises(KeyboardInterrupt):
+        ship(*given, first)
+    left = files(place / "run")
+    return first, second, left, ship(*given, second)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def run(place: Path, in_two_runs: tuple[Stages, Stages, dict[str, bytes], Bundle]) -> tuple[Path, Bundle]:
+    return place, in_two_runs[-1]
 
 
 def test_the_bundle_answers(run: tuple[Path, Bundle]) -> None:
@@ -108,18 +150,29 @@ def test_the_card_tells_where_it_fails(run: tuple[Path, Bundle]) -> None:
         assert f"| {name} |" in card or f"**{name}**" in card
 
 
-def test_a_run_that_is_started_again_gives_the_same_bundle(run: tuple[Path, Bundle]) -> None:
-    folder, bundle = run
-    before = bundle.info
-    again = ship(
-        [folder / "photos"], folder / "run", recipe(folder / "backbone.onnx"), Cache(folder / "cache"), Silent()
-    )
-    assert again.info == before
-    assert read_bundle(bundle.folder).info == before
+def test_a_run_that_was_cut_off_goes_on(
+    place: Path, in_two_runs: tuple[Stages, Stages, dict[str, bytes], Bundle]
+) -> None:
+    first, second, left, bundle = in_two_runs
+    assert [name for name in first.names if name.startswith("train")] == ["train board", "train floor"]
+    assert [name for name in second.names if name.startswith("train")] == ["train all"]
+    now = files(place / "run")
+    assert {name: now[name] for name in left} == left  # not one network, answer or photo was made again
+    assert read_bundle(bundle.folder).info == bundle.info
 
 
-def test_groups_must_name_every_source(run: tuple[Path, Bundle], tmp_path: Path) -> None:
-    folder, _ = run
-    wrong = recipe(folder / "backbone.onnx", hold_out=[["board"], ["kitchen"]])
+def test_groups_must_name_every_source(place: Path, tmp_path: Path) -> None:
+    wrong = recipe(place / "backbone.onnx", hold_out=[["board"], ["kitchen"]])
     with pytest.raises(DatasetError, match="floor, kitchen"):
-        ship([folder / "photos"], tmp_path / "run", wrong, Cache(folder / "cache"), Silent())
+        ship([place / "photos"], tmp_path / "run", wrong, Cache(place / "cache"), Silent())
+
+
+def test_one_source_alone_is_to_be_measured_by_folds(place: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="--folds"):
+        ship(
+            [place / "photos/floor"],
+            tmp_path / "run",
+            recipe(place / "backbone.onnx"),
+            Cache(place / "cache"),
+            Silent(),
+        )

@@ -70,7 +70,7 @@ def to_eight_bits(
         progress: is told of each photo.
     """
     paths = [row.path for row in photos.rows]
-    labels = np.array([photos.classes.index(row.label) for row in photos.rows], np.int64)
+    labels = photos.labels
     sources = [row.source for row in photos.rows]
     order = np.random.default_rng(seed).permutation(len(paths))
     ranges = order[:_RANGES]

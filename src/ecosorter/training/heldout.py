@@ -7,7 +7,6 @@ on fewer sources. It is also what makes the rule affordable.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from torch.nn import functional
 from ecosorter.errors import DatasetError
 from ecosorter.training.finetune import finetune
 from ecosorter.training.network import WasteNet
-from ecosorter.training.network_recipe import NetworkRecipe
+from ecosorter.training.network_recipe import Finetune, NetworkRecipe
 from ecosorter.training.pixels import Photos
 from ecosorter.training.progress import Advance
 from ecosorter.training.sampling import source_balanced
@@ -87,19 +86,44 @@ def fit_head(network: WasteNet, labelled: Labelled, rows: NDArray[np.int64], rec
         recipe: how sources are weighed, and how firmly the head is held.
     """
     seen = look(network, labelled.photos.pixels[rows], recipe.preprocess.size, (1.0,)).features[:, 0]
-    weights = _weights(labelled, rows, recipe) * len(rows)
-    fitted = make_pipeline(StandardScaler(), LogisticRegression(C=recipe.finetune.head_strength, max_iter=300)).fit(
-        seen, labelled.labels[rows], logisticregression__sample_weight=weights
+    weight, bias = fit_linear(
+        seen, labelled.labels[rows], labelled.sources[rows], len(labelled.classes), recipe.finetune
+    )
+    network.head.load_state_dict({"weight": torch.from_numpy(weight), "bias": torch.from_numpy(bias)})
+
+
+def fit_linear(
+    features: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    sources: NDArray[np.str_],
+    classes: int,
+    recipe: Finetune,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Fit one linear layer to features: logistic regression, in which classes weigh the same.
+
+    Args:
+        features: ``[n, d]``.
+        labels: ``[n]``, of at least two classes.
+        sources: ``[n]``.
+        classes: number of outputs; those without photos are never the answer.
+        recipe: how sources are weighed, and how firmly the layer is held.
+
+    Returns:
+        Weight ``[classes, d]`` and bias ``[classes]``.
+    """
+    weights = source_balanced(labels, sources, recipe.source_power) * len(labels)
+    fitted = make_pipeline(StandardScaler(), LogisticRegression(C=recipe.head_strength, max_iter=300)).fit(
+        features, labels, logisticregression__sample_weight=weights
     )
     scaler, regression = fitted[0], fitted[1]
     coefficients, intercepts = regression.coef_, regression.intercept_
     if len(regression.classes_) == 2:  # scikit-learn then keeps one row, for the second class against the first
         coefficients, intercepts = np.vstack([0 * coefficients, coefficients]), np.append(0.0, intercepts)
-    weight = np.zeros((len(labelled.classes), network.head.in_features))
-    bias = np.full(len(labelled.classes), -10.0)  # a class without photos is never the answer
+    weight = np.zeros((classes, features.shape[1]))
+    bias = np.full(classes, -10.0)  # a class without photos is never the answer
     weight[regression.classes_] = coefficients / scaler.scale_
     bias[regression.classes_] = intercepts - (coefficients / scaler.scale_) @ scaler.mean_
-    network.head.load_state_dict({"weight": torch.from_numpy(weight).float(), "bias": torch.from_numpy(bias).float()})
+    return weight.astype(np.float32), bias.astype(np.float32)
 
 
 def train_on(
@@ -111,11 +135,12 @@ def train_on(
     advance: Advance,
 ) -> list[float]:
     """Fine-tune a network on some of the photos, in place; return the loss of each step."""
+    weights = source_balanced(labelled.labels[rows], labelled.sources[rows], recipe.finetune.source_power)
     return finetune(
         network,
         labelled.photos.take(rows),
         labelled.labels[rows],
-        _weights(labelled, rows, recipe),
+        weights,
         recipe=recipe.finetune,
         rule=recipe.augment,
         trainer=recipe.trainer,
@@ -126,10 +151,10 @@ def train_on(
 
 
 def check_groups(groups: Sequence[Sequence[str]], sources: Sequence[str]) -> None:
-    """Refuse groups that do not hold every source exactly once.
+    """Refuse groups that do not hold every source exactly once, or that leave nothing to train on.
 
     Raises:
-        DatasetError: one is missing, unknown, or twice there.
+        DatasetError: a source is missing, unknown, or twice there, or all are in one group.
     """
     named = sorted(name for group in groups for name in group)
     if named != sorted(set(sources)):
@@ -137,13 +162,13 @@ def check_groups(groups: Sequence[Sequence[str]], sources: Sequence[str]) -> Non
         raise DatasetError(
             f"`hold_out` must name every source of the photos once; look at {', '.join(wrong)} in the recipe."
         )
+    if len(groups) < 2:
+        raise DatasetError(
+            f"To measure on {', '.join(named)}, it is left out, and no photo is left to train on. Add another source, "
+            "or measure on photos like those that it learns from: --folds 5."
+        )
 
 
 def macro_recall(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
     """Return the mean over the classes that occur of the share of their photos that are found, 0..1."""
     return float(np.mean([(predicted[labels == label] == label).mean() for label in np.unique(labels)]))
-
-
-def _weights(labelled: Labelled, rows: NDArray[np.int64], recipe: NetworkRecipe) -> NDArray[np.float64]:
-    names: Any = labelled.sources[rows]
-    return source_balanced(labelled.labels[rows], names, recipe.finetune.source_power)

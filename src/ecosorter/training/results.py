@@ -86,7 +86,8 @@ class FitRecord(_Result):
     """One head that was fitted.
 
     Attributes:
-        name: ``"after-split"`` (honest), ``"before-split"`` (leaky, as published) or ``"no-balance"``.
+        name: ``"after-split"`` (honest), ``"before-split"`` (leaky, as published), ``"no-balance"``, or
+            ``"cross-validation"``: of several networks, each measured on what it never saw.
         leaky: True when test rows are mixtures of training rows.
         counts_before, counts_after: rows by class before and after balancing.
         best_epoch: the epoch whose weights were kept, counted from 0.
@@ -124,7 +125,7 @@ class RunResult(_Result):
     Attributes:
         recipe: the resolved recipe, as plain data.
         split: photos in each part, for example ``{"train": 2022, "validation": 0, "test": 505}``.
-        fit: the head that was exported.
+        fit: the head that was exported; where nothing was, the cross-validation, in which every photo is a test photo.
         compared: the same recipe with the other order of balancing and splitting, when asked for.
         held_out: scores on sources that training never saw, by source.
         folds: scores of each cross-validation fold.

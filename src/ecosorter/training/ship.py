@@ -1,4 +1,4 @@
-"""Trains the networks of a `NetworkRecipe`: one for each group of sources that is left out, and one on everything.
+"""Trains the networks of a `NetworkRecipe`: one for each part of the photos that is left out, and one on everything.
 
 What the networks say of the photos that they never saw decides temperature, thresholds and every figure; the one
 that learned from all photos is the one that is exported.
@@ -24,7 +24,7 @@ from ecosorter.training.progress import Progress
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """What is said of each photo by the network that never saw its source.
+    """What is said of each photo by the network that was trained without it.
 
     Attributes:
         rows: numbers of the photos ``[n]``.
@@ -47,15 +47,14 @@ def prepare(photos: PhotoSet, recipe: NetworkRecipe, folder: Path, progress: Pro
         progress: is told of each photo.
     """
     paths = [row.path for row in photos.rows]
-    labels = np.array([photos.classes.index(row.label) for row in photos.rows], np.int64)
     on_board = np.array([row.source in recipe.on_board for row in photos.rows])
     with progress.stage("decode", len(paths)) as advance:
         stored = store_photos(paths, on_board, folder, advance)
-    return Labelled(stored, labels, np.array([row.source for row in photos.rows]), photos.classes)
+    return Labelled(stored, photos.labels, np.array([row.source for row in photos.rows]), photos.classes)
 
 
 def train_network(
-    labelled: Labelled, rows: NDArray[np.int64], recipe: NetworkRecipe, backbone: Path, folder: Path, progress: Progress
+    labelled: Labelled, rows: NDArray[np.int64], recipe: NetworkRecipe, folder: Path, progress: Progress
 ) -> tuple[WasteNet, WasteNet]:
     """Train one network on some of the photos; go on where an earlier call was cut off.
 
@@ -63,7 +62,6 @@ def train_network(
         labelled: all photos.
         rows: those to learn from.
         recipe: every choice.
-        backbone: the pretrained weights.
         folder: of this network's checkpoints and log.
         progress: is told of each photo.
 
@@ -72,7 +70,7 @@ def train_network(
     """
     torch.manual_seed(recipe.seed)
     before, network = (
-        _with_head(_pretrained(labelled, backbone), labelled, rows, recipe, folder / "first-head.pt") for _ in range(2)
+        _with_head(_pretrained(labelled, recipe), labelled, rows, recipe, folder / "first-head.pt") for _ in range(2)
     )
     with progress.stage(f"train {folder.name}", round(recipe.finetune.epochs * len(rows))) as advance:
         losses = train_on(network, labelled, rows, recipe, folder, advance)
@@ -81,7 +79,7 @@ def train_network(
 
 
 def hold_out_each(
-    photos: PhotoSet, labelled: Labelled, recipe: NetworkRecipe, backbone: Path, folder: Path, progress: Progress
+    photos: PhotoSet, labelled: Labelled, recipe: NetworkRecipe, folder: Path, progress: Progress
 ) -> HeldOut:
     """Leave out each group of sources once and look at its photos with the network that was trained without them.
 
@@ -89,7 +87,6 @@ def hold_out_each(
         photos: knows which photos are copies of one another.
         labelled: all photos.
         recipe: its `hold_out` names every source once.
-        backbone: the pretrained weights.
         folder: of the networks, one each.
         progress: is told of each photo.
 
@@ -97,42 +94,57 @@ def hold_out_each(
         DatasetError: the groups do not name every source once.
     """
     check_groups(recipe.hold_out, labelled.sources.tolist())
-    found = [
-        hold_out(photos, labelled, group, recipe, backbone, folder / group[0], progress) for group in recipe.hold_out
-    ]
+    found = []
+    for group in recipe.hold_out:
+        others, away = photos.hold_out(group)
+        rows = np.sort(np.concatenate(list(away.values())))
+        found.append(hold_out(labelled, others, rows, recipe, folder / group[0], progress))
+    return together(found)
+
+
+def together(parts: Sequence[HeldOut]) -> HeldOut:
+    """Return what is said of several parts of the photos, one after the other."""
     return HeldOut(
-        np.concatenate([each.rows for each in found]),
-        np.concatenate([each.logits for each in found]),
-        np.concatenate([each.frozen for each in found]),
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.logits for part in parts]),
+        np.concatenate([part.frozen for part in parts]),
     )
 
 
 def hold_out(
-    photos: PhotoSet,
     labelled: Labelled,
-    group: Sequence[str],
+    others: NDArray[np.int64],
+    rows: NDArray[np.int64],
     recipe: NetworkRecipe,
-    backbone: Path,
     folder: Path,
     progress: Progress,
 ) -> HeldOut:
-    """Leave out one group of sources; what was seen is kept in `folder`."""
+    """Train on some photos and look at others; what was seen is kept in `folder` and not looked for again.
+
+    Args:
+        labelled: all photos.
+        others: those to learn from.
+        rows: those to look at.
+        recipe: every choice.
+        folder: of this network.
+        progress: is told of each photo.
+    """
     kept = folder / "seen.npz"
-    others, away = photos.hold_out(group)
-    rows = np.sort(np.concatenate(list(away.values())))
     if not kept.is_file():
-        network, before = train_network(labelled, others, recipe, backbone, folder, progress)
+        network, before = train_network(labelled, others, recipe, folder, progress)
         spec = recipe.preprocess
         logits, frozen = (
             look(net, labelled.photos.pixels[rows], spec.size, spec.zooms).logits for net in (network, before)
         )
-        np.savez(kept, seen_logits=logits, frozen_logits=frozen)
+        part = folder / "seen.part.npz"
+        np.savez(part, seen_logits=logits, frozen_logits=frozen)
+        part.replace(kept)
     with np.load(kept) as stored:
         return HeldOut(rows, stored["seen_logits"], stored["frozen_logits"])
 
 
-def _pretrained(labelled: Labelled, backbone: Path) -> WasteNet:
-    return WasteNet(load_edgetpu(backbone), FEATURES, len(labelled.classes), dropout=0.2)
+def _pretrained(labelled: Labelled, recipe: NetworkRecipe) -> WasteNet:
+    return WasteNet(load_edgetpu(Path(recipe.backbone)), FEATURES, len(labelled.classes), dropout=0.2)
 
 
 def _with_head(
@@ -144,5 +156,7 @@ def _with_head(
         return network
     fit_head(network, labelled, rows, recipe)
     kept.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(network.head.state_dict(), kept)
+    part = kept.with_suffix(".part")
+    torch.save(network.head.state_dict(), part)
+    part.replace(kept)
     return network

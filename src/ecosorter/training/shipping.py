@@ -56,12 +56,12 @@ def ship(paths: Sequence[Path], out: Path, recipe: NetworkRecipe, cache: Cache, 
     plain = recipe.model_dump(mode="json")
     folder = RunFolder(out)
     created = folder.claim({"recipe": plain, "sources": {entry.name: entry.fingerprint for entry in photos.sources}})
-    backbone, spec, seed = Path(recipe.backbone), recipe.preprocess, recipe.seed
+    spec, seed = recipe.preprocess, recipe.seed
 
     labelled = prepare(photos, recipe, out / "photos", progress)
-    held = hold_out_each(photos, labelled, recipe, backbone, out / "held-out", progress)
+    held = hold_out_each(photos, labelled, recipe, out / "held-out", progress)
     everything = np.arange(len(labelled.labels))
-    network, _ = train_network(labelled, everything, recipe, backbone, out / "all", progress)
+    network, _ = train_network(labelled, everything, recipe, out / "all", progress)
 
     logits, labels = held.logits.mean(axis=1), labelled.labels[held.rows]
     figures = _figures(photos, held, labels, recipe)

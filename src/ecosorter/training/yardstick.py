@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
@@ -80,6 +81,75 @@ def calibrated(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64], rul
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PartScores:
+    """How photos in several parts were answered, each part by a network that learned from the others.
+
+    Attributes:
+        probabilities: ``[n, classes]``, calibrated.
+        each: scores of each part, in the order of their numbers.
+        together: scores on all photos.
+    """
+
+    probabilities: NDArray[np.float64]
+    each: list[Scores]
+    together: Scores
+
+
+def score_parts(
+    logits: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    parts: NDArray[np.int64],
+    classes: Sequence[str],
+    rule: Decide,
+    objects: Groups,
+) -> PartScores:
+    """Score answers to photos in several parts; temperature and thresholds of each part come from the other parts.
+
+    So nothing is fitted on the photos that it is measured on, and no photo is lost to a validation part.
+
+    Args:
+        logits: ``[n, classes]``, of each photo by the network that never saw its part.
+        labels: ``[n]``.
+        parts: ``[n]``, number of each photo's part; at least two differ.
+        classes: names.
+        rule: what is wanted of the answers.
+        objects: ``[n]``, the object that each photo shows, for the interval of the accuracy.
+    """
+    groups: Any = np.asarray(objects)
+    level = np.empty_like(logits)
+    answered = np.empty(len(labels), bool)
+    each = []
+    for part in np.unique(parts):
+        mine = parts == part
+        temperature, thresholds = calibrated(logits[~mine], labels[~mine], rule)
+        level[mine] = logits[mine] / temperature
+        answered[mine] = softmax(logits[mine], temperature).max(axis=1) >= thresholds.confidence
+        each.append(
+            score(
+                logits[mine],
+                labels[mine],
+                classes,
+                temperature=temperature,
+                thresholds=thresholds,
+                groups=groups[mine],
+            )
+        )
+    # What is answered was decided part by part; no single threshold says it, and no single temperature.
+    nothing = Thresholds(confidence=0, conformal=1)
+    together = score(level, labels, classes, temperature=1.0, thresholds=nothing, groups=groups)
+    before = score(logits, labels, classes, temperature=1.0, thresholds=nothing, resamples=1)
+    right = logits.argmax(axis=1) == labels
+    together = together.model_copy(
+        update={
+            "calibration_error_before": before.calibration_error,
+            "coverage": float(answered.mean()),
+            "answered_accuracy": float(right[answered].mean()) if answered.any() else None,
+        }
+    )
+    return PartScores(softmax(level, 1.0), each, together)
+
+
 def measure(
     logits: NDArray[np.float32],
     frozen: NDArray[np.float32],
@@ -102,24 +172,8 @@ def measure(
         rule: what is wanted of the answers.
         objects: ``[n]``, the object that each photo shows, for the interval of the accuracy.
     """
-    level = np.empty_like(logits)
-    answered = np.empty(len(labels), bool)
-    for group in groups:
-        mine = np.isin(sources, group)
-        temperature, thresholds = calibrated(logits[~mine], labels[~mine], rule)
-        level[mine] = logits[mine] / temperature
-        answered[mine] = softmax(logits[mine], temperature).max(axis=1) >= thresholds.confidence
-    right = logits.argmax(axis=1) == labels
-    # What is answered was decided group by group; no single threshold says it.
-    scores = score(
-        level, labels, classes, temperature=1.0, thresholds=Thresholds(confidence=0, conformal=1), groups=objects
-    )
-    scores = scores.model_copy(
-        update={
-            "coverage": float(answered.mean()),
-            "answered_accuracy": float(right[answered].mean()) if answered.any() else None,
-        }
-    )
+    parts = np.array([next(number for number, group in enumerate(groups) if name in group) for name in sources])
+    scores = score_parts(logits, labels, parts, classes, rule, objects).together
     by_source = {}
     for name in np.unique(sources):
         mine = sources == name

@@ -1,0 +1,92 @@
+"""The curve of accuracy against photos: what is chosen, and that more of it is seen to help."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.curve import Point, measured, plot, report, some_photos, some_sources
+from ecosorter.training.dataset import PhotoRow
+from ecosorter.training.network_recipe import NetworkRecipe, load_network_recipe
+from ecosorter.training.photoset import PhotoSet
+from ecosorter.training.results import SourceCount
+
+SOURCES = ("a", "b", "c", "d", "e", "f")
+CLASSES = ("kaca", "logam")
+EACH = 12  # photos of a class of a source
+
+
+def photoset() -> PhotoSet:
+    rows = [
+        PhotoRow(path=Path(f"{source}/{label}/{number}.jpg"), label=label, source=source, group="")
+        for source in SOURCES
+        for label in CLASSES
+        for number in range(EACH)
+    ]
+    counts = [SourceCount(name=name, photos=dict.fromkeys(CLASSES, EACH), fingerprint="") for name in SOURCES]
+    return PhotoSet(rows, ["" for _ in rows], np.arange(len(rows)), CLASSES, counts, [])
+
+
+def recipe() -> NetworkRecipe:
+    groups = [["a", "b"], ["c", "d"], ["e", "f"]]
+    return load_network_recipe("ecosorter", overrides={"hold_out": groups, "finetune.head_strength": 1})
+
+
+def seen(photos: PhotoSet) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """Two views of each photo: its class lies in the first numbers, its source and chance in the others."""
+    random = np.random.default_rng(0)
+    places = random.normal(size=(len(SOURCES), 40)) * 3
+    place = np.array([SOURCES.index(row.source) for row in photos.rows])
+    features = places[place] + random.normal(size=(len(place), 40))
+    features[:, :3] = random.normal(size=(len(place), 3)) + 1.5 * photos.labels[:, None]
+    return np.stack([features, features], axis=1).astype(np.float32)
+
+
+def points() -> tuple[Point, Point]:
+    photos = photoset()
+    few, all_of_them = (
+        measured(str(number), partial(some_sources, number=number), 3, photos, seen(photos), recipe())
+        for number in (1, 4)
+    )
+    return few, all_of_them
+
+
+def test_whole_sources_are_chosen() -> None:
+    photos = photoset()
+    rows = some_sources(photos, np.arange(48), np.random.default_rng(0), number=1)
+    assert len(rows) == 2 * EACH
+    assert len({photos.rows[row].source for row in rows}) == 1
+
+
+def test_so_many_photos_of_each_class_of_each_source_are_chosen() -> None:
+    photos = photoset()
+    rows = some_photos(photos, np.arange(24, 72), np.random.default_rng(0), number=5)
+    assert len(rows) == len(set(rows.tolist())) == 2 * 2 * 5
+    assert rows.min() >= 24
+    assert rows.max() < 72
+    assert len(some_photos(photos, np.arange(24), np.random.default_rng(0), number=500)) == 24
+
+
+def test_more_sources_to_learn_from_find_more() -> None:
+    few, all_of_them = points()
+    assert (few.sources, few.photos, few.classes) == (1, 2 * EACH, 2)
+    assert (all_of_them.sources, all_of_them.photos) == (4, 8 * EACH)
+    assert np.mean(all_of_them.mean) > np.mean(few.mean)
+    assert np.std(all_of_them.mean) == pytest.approx(0)  # there are no more: every draw is the same
+
+
+def test_a_single_class_to_learn_from_is_the_only_answer() -> None:
+    photos = photoset()
+    point = measured("one", lambda _, rows, __: rows[:EACH], 1, photos, seen(photos), recipe())
+    assert point.classes == 1
+    assert point.mean == [0.5]
+
+
+def test_table_and_plot_show_every_point(tmp_path: Path) -> None:
+    curve = points()
+    text = report(curve, curve, photoset())
+    assert all(f"{np.mean(point.mean):.3f}" in text for point in curve)
+    assert "each doubling brings +" in text
+    plot(curve, curve, tmp_path / "curve.png")
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
