@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 from transformers import AutoModel, pipeline
 
-from benchmarks.published import BATCH, SIDE, WORKERS, Photos
+from benchmarks.plain_pixels import SIDE
+from benchmarks.published import BATCH, WORKERS, Photos
 from ecosorter.training.backbones import find_backbone
 from ecosorter.training.cache import Cache
 from ecosorter.training.dataset import read_dataset

@@ -12,17 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from transformers import AutoModel
 
+from benchmarks.plain_pixels import SIDE, plain_pixels
 from ecosorter.training.dataset import read_dataset
 
 BATCH = 32
 WORKERS = 2
-SIDE = 224
-SHORTER_SIDE = 256
 
 
 class Photos(Dataset[tuple[Tensor, int]]):
@@ -35,13 +33,7 @@ class Photos(Dataset[tuple[Tensor, int]]):
         return len(self._paths)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        with Image.open(self._paths[index]) as file:
-            image = file.convert("RGB")
-        scale = SHORTER_SIDE / min(image.size)
-        width, height = (round(side * scale) for side in image.size)
-        image = image.resize((width, height), Image.Resampling.BILINEAR)
-        left, top = (width - SIDE) // 2, (height - SIDE) // 2
-        pixels = np.asarray(image.crop((left, top, left + SIDE, top + SIDE)), np.float32)
+        pixels = plain_pixels(self._paths[index]).astype(np.float32)
         return torch.from_numpy(pixels / 127.5 - 1).permute(2, 0, 1), self._labels[index]
 
 

@@ -1,4 +1,4 @@
-"""A bundle and a folder for transformers, of one network with the same random head of seven classes.
+"""A bundle and a folder for transformers, of one network with the same head of seven classes, a random one.
 
 ``python -m benchmarks.serving_bundle BACKBONE OUT`` writes OUT/bundle and OUT/transformers. What the classes say means
 nothing; how long it takes does not depend on that.
@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from transformers import AutoModelForImageClassification
 
 from ecosorter.bundle import BundleInfo, write_bundle
@@ -22,12 +23,14 @@ from ecosorter.training.heads import Head
 CLASSES = ("kaca", "kardus", "kertas", "khusus", "logam", "organik", "plastik")
 
 
-def main(folder: Path, out: Path) -> None:
-    """Give the backbone a random classifier, and write it both ways."""
+def main(folder: Path, out: Path, weights: Tensor | None = None) -> None:
+    """Give the backbone a random classifier, or one with the weights [classes, features], and write it both ways."""
     torch.manual_seed(0)
     network = AutoModelForImageClassification.from_pretrained(
         folder, local_files_only=True, num_labels=len(CLASSES), ignore_mismatched_sizes=True
     )
+    if weights is not None:
+        network.classifier.weight.data.copy_(weights)
     network.save_pretrained(out / "transformers")
     shutil.copy(folder / "preprocessor_config.json", out / "transformers")
 

@@ -131,6 +131,11 @@ def test_one_prediction_for_each_photo_in_order(classifier: Classifier, tmp_path
     assert [p.status for p in found] == [statuses.get(name, "ok") for name in names]
 
 
+def test_pieces_give_what_single_photos_give(classifier: Classifier) -> None:
+    photos = [classifier.load_pixels(photo((20 * number, 255 - 20 * number, 99))) for number in range(11)]
+    assert classifier.predict(photos) == [classifier.predict([one])[0] for one in photos]
+
+
 def test_a_bad_photo_has_nothing_but_its_reason(classifier: Classifier) -> None:
     (found,) = classifier.classify([b"%PDF-1.7"])
     assert found == Prediction("", "mislabelled", None, None, None, "", (), {}, found.error)

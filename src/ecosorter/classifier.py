@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -16,15 +15,12 @@ from ecosorter.decision import decide, softmax
 from ecosorter.errors import BundleError, PhotoError
 from ecosorter.photos import Limits, Source
 from ecosorter.preprocess import load_views
-from ecosorter.session import Device, on_cpu, open_session
+from ecosorter.session import Device, open_session, run_session
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 _Loaded = NDArray[np.uint8] | PhotoError
-
-# Views that the model sees at a time: what it makes of more does not fit into a core's cache, and costs an eighth more.
-_PIECE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +155,7 @@ class Classifier:
             return []
         n, views = len(photos), len(photos[0])
         names = ["logits", "signals"] if self.bundle.info.thresholds.signals else ["logits"]
-        outputs = self._run(names, np.concatenate(photos))
+        outputs = run_session(self._session, names, np.concatenate(photos), self._pool)
         if not all(np.isfinite(values).all() for values in outputs):
             raise BundleError(f"The model in {self.bundle.folder} gives what is not a number; train it anew.")
         logits, *signals = (values.reshape(n, views, -1).mean(axis=1) for values in outputs)
@@ -185,18 +181,6 @@ class Classifier:
         evidence: NDArray[np.float32] = np.maximum(maps[0, self.bundle.info.classes.index(label)], 0)
         evidence /= max(evidence.max(), np.finfo(np.float32).tiny)
         return evidence
-
-    def _run(self, names: Sequence[str], pixels: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        """Run the model on views ``[n, size, size, 3]``; many of them in pieces, each in a thread of its own.
-
-        On the CPU that is faster than several threads within every operator: they need not wait for each other.
-        """
-        if len(pixels) <= _PIECE or not on_cpu(self._session):
-            outputs: list[NDArray[np.float32]] = self._session.run(names, {"pixels": pixels})
-            return outputs
-        pieces = [{"pixels": pixels[start : start + _PIECE]} for start in range(0, len(pixels), _PIECE)]
-        found = self._pool.map(partial(self._session.run, names), pieces)
-        return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
     def _try_load(self, photo: Source) -> _Loaded:
         try:

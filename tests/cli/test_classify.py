@@ -16,10 +16,12 @@ from typing import Any
 
 import pytest
 import typer
+from onnxruntime import get_available_providers
 from typer.testing import CliRunner
 
 from ecosorter.cli.classify import classify
 from ecosorter.errors import BundleError
+from tests.test_session import DEVICES
 from tests.tiny import CLASSES, COLOURS, photo, tiny_bundle
 
 app = typer.Typer()
@@ -245,6 +247,12 @@ def test_a_model_that_cannot_be_used_is_an_error_of_the_bundle(run: Run, photos:
     done = run("photos", "--model", "nowhere")
     assert isinstance(done.exception, BundleError)  # which cli/app.py turns into a sentence and exit code 2
     assert done.stdout == ""
+
+
+def test_a_device_that_is_not_there_is_an_error_too(run: Run, photos: Path) -> None:
+    absent = next(device for provider, device in DEVICES.items() if provider not in get_available_providers())
+    assert isinstance(run("photos", "--device", absent).exception, BundleError)
+    assert run("photos/1.png", "--device", "cpu").exit_code == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")

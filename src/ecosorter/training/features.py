@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from ecosorter.errors import BackboneError
 from ecosorter.pool import mapped
 from ecosorter.preprocess import PreprocessSpec, load_pixels
+from ecosorter.session import run_session
 from ecosorter.training.backbones import Backbone
 from ecosorter.training.cache import Cache
 from ecosorter.training.graphs import LUMA, join, preprocess_graph
@@ -61,9 +62,13 @@ class OnnxEngine:
         options.enable_cpu_mem_arena = False  # it would keep the largest batch's memory
         return onnxruntime.InferenceSession(self._model, options, providers=onnxruntime.get_available_providers())
 
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._threads or os.cpu_count())
+
     def __call__(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """Compute both for one batch."""
-        found = dict(zip(self._outputs, self._session.run(self._outputs, {"pixels": pixels}), strict=True))
+        found = dict(zip(self._outputs, run_session(self._session, self._outputs, pixels, self._pool), strict=True))
         return found["pooled"], found.get("map")
 
 
