@@ -36,6 +36,7 @@ from ecosorter.photos import find_photos
 
 RESULTS = Path("test-output/bench/peers.md")
 PHOTOS = {"12 megapixels": 16, "384 pixels": 128}
+NUMBERS = [1, 10, 100, 1_000, 10_000]
 
 
 def alternating(contestants: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[Any]]:
@@ -162,9 +163,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--photos", type=Path, default=Path("../shared/photos/trashnet"))
     parser.add_argument("--backbone", type=Path, default=Path("../shared/backbones/mobilenet_v2_1.0_224"))
-    parser.add_argument(
-        "--numbers", type=int, nargs="+", default=[1, 10, 100, 1_000], metavar="N", help="of whole runs"
-    )
+    parser.add_argument("--numbers", type=int, nargs="+", default=NUMBERS, metavar="N", help="of photos of whole runs")
     options = parser.parse_args()
     for folder in (options.photos, options.backbone):
         if not folder.is_dir():

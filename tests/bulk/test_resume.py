@@ -211,8 +211,8 @@ def test_killed_at_random_moments_the_output_is_that_of_an_uninterrupted_run(fol
 
     dice, out, kills = random.Random(5), Path("killed.csv"), 0  # noqa: S311
     sort = ["--sort-into", "sorted", "--sort", "link"]
-    for _ in range(3):
-        size = (out.stat().st_size if out.exists() else 0) + dice.randrange(15_000)
+    for _ in range(5):
+        size = (out.stat().st_size if out.exists() else 0) + dice.randrange(9_000)
         process = subprocess.Popen(command(out.name, *sort), stdout=subprocess.DEVNULL, env=environment())
         while process.poll() is None and not (out.exists() and out.stat().st_size >= size):
             time.sleep(0.001)
