@@ -31,7 +31,7 @@ from benchmarks.peers_report import (
     photos_table,
     verdicts,
 )
-from benchmarks.timing import PROGRAM, Measured, evenly, machine, measured
+from benchmarks.timing import PROGRAM, Measured, evenly, machine, measured, parse_options
 from ecosorter.photos import find_photos
 
 RESULTS = Path("test-output/bench/peers.md")
@@ -161,14 +161,8 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--photos", type=Path, default=Path("../shared/photos/trashnet"))
-    parser.add_argument("--backbone", type=Path, default=Path("../shared/backbones/mobilenet_v2_1.0_224"))
     parser.add_argument("--numbers", type=int, nargs="+", default=NUMBERS, metavar="N", help="of photos of whole runs")
-    options = parser.parse_args()
-    for folder in (options.photos, options.backbone):
-        if not folder.is_dir():
-            parser.error(f"there is no {folder}; see --photos and --backbone")
-    return options
+    return parse_options(parser)
 
 
 if __name__ == "__main__":

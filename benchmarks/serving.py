@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 from PIL import Image
 
 from benchmarks.load import Load, Post, arrive, as_form, hammer, memory
-from benchmarks.timing import PROGRAM, evenly, in_turn, machine, measured, table
+from benchmarks.timing import PROGRAM, evenly, in_turn, machine, measured, parse_options, table
 from ecosorter.photos import find_photos
 
 RESULTS = Path("test-output/bench/serving.md")
@@ -204,14 +204,8 @@ def _wait(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--seconds", type=float, default=60, help="of the first load; the others are parts of it")
-    parser.add_argument("--photos", type=Path, default=Path("../shared/photos/trashnet"), help="to enlarge")
-    parser.add_argument("--backbone", type=Path, default=Path("../shared/backbones/mobilenet_v2_1.0_224"))
     parser.add_argument("--model", type=Path, help="a bundle of the same network, instead of one with a random head")
-    options = parser.parse_args()
-    for folder in (options.photos, options.backbone):
-        if not folder.is_dir():
-            parser.error(f"there is no {folder}; see --photos and --backbone")
-    return options
+    return parse_options(parser)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Measure processes: their time, their peak memory, several in turn; and write down what came out."""
 
+import argparse
 import json
 import os
 import platform
@@ -90,6 +91,17 @@ def evenly(items: Sequence[Item], number: int) -> list[Item]:
     """Return `number` of the items, spread over all of them in their order; all of them when there are no more."""
     number = min(number, len(items))
     return [items[index * len(items) // number] for index in range(number)]
+
+
+def parse_options(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Parse the command line, with two options that several benchmarks have: ``--photos`` and ``--backbone``."""
+    parser.add_argument("--photos", type=Path, default=Path("../shared/photos/trashnet"))
+    parser.add_argument("--backbone", type=Path, default=Path("../shared/backbones/mobilenet_v2_1.0_224"))
+    options = parser.parse_args()
+    for folder in (options.photos, options.backbone):
+        if not folder.is_dir():
+            parser.error(f"there is no {folder}; see --photos and --backbone")
+    return options
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
