@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils.data import DataLoader
 from transformers import AutoModel, pipeline
 
@@ -45,18 +46,22 @@ def ours(paths: list[Path], folder: Path) -> Callable[[], Features]:
     return work
 
 
-def torch_loader(paths: list[Path], folder: Path, memory_format: torch.memory_format) -> Callable[[], Features]:
-    """Torch and a DataLoader, as a plain script has it."""
+def torch_loader(
+    paths: list[Path], folder: Path, memory_format: torch.memory_format, *, bfloat16: bool = False
+) -> Callable[[], Features]:
+    """Torch and a DataLoader, as a plain script has it; perhaps with products in bfloat16."""
     network = AutoModel.from_pretrained(folder, local_files_only=True).eval().to(memory_format=memory_format)
     loader = DataLoader(Photos(paths, [0] * len(paths)), batch_size=BATCH, num_workers=WORKERS)
 
-    @torch.inference_mode()
-    def work() -> Features:
-        found = [network(images.contiguous(memory_format=memory_format)).pooler_output for images, _ in loader]
-        return torch.cat(found).flatten(1).numpy()
+    def compute(images: Tensor) -> Tensor:
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            found: Tensor = network(images.contiguous(memory_format=memory_format)).pooler_output
+        return found.float()
 
-    with torch.inference_mode():
-        network(torch.zeros(BATCH, 3, SIDE, SIDE).contiguous(memory_format=memory_format))
+    def work() -> Features:
+        return torch.cat([compute(images) for images, _ in loader]).flatten(1).numpy()
+
+    compute(torch.zeros(BATCH, 3, SIDE, SIDE))
     return work
 
 
@@ -77,6 +82,7 @@ WAYS: dict[str, Callable[[list[Path], Path], Callable[[], Features]]] = {
     "ours": ours,
     "torch": lambda paths, folder: torch_loader(paths, folder, torch.contiguous_format),
     "torch-channels-last": lambda paths, folder: torch_loader(paths, folder, torch.channels_last),
+    "torch-bfloat16": lambda paths, folder: torch_loader(paths, folder, torch.channels_last, bfloat16=True),
     "transformers": transformers_pipeline,
 }
 

@@ -32,6 +32,7 @@ WAYS = {
     "ours": "`extract`: ONNX Runtime, decoding in threads",
     "torch": "torch eager, DataLoader",
     "torch-channels-last": "the same, channels last",
+    "torch-bfloat16": "the same, channels last, bfloat16",
     "transformers": "transformers `pipeline`",
 }
 ROUNDS = 3
