@@ -51,7 +51,7 @@ def test_the_list_shows_people_and_no_tokens() -> None:
         ["ani", "reviewer", today, today, "-"],
         ["budi", "admin", today, "-", today],
     ]
-    assert token.split("_")[2] not in run("list").stdout
+    assert token.split("_", 2)[2] not in run("list").stdout
 
 
 def test_a_revoked_token_is_over() -> None:
