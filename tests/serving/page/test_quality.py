@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.base import AxeResults  # type: ignore[import-untyped]
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import FileChooser, Page, expect
+from playwright.sync_api import FileChooser, Page, Route, expect
 
 from tests.serving.page.conftest import GLASS, SIZES, Service
 from tests.serving.page.site import Wire
-from tests.serving.page.steps import Pictures, walk
+from tests.serving.page.steps import Pictures, give, walk
 from tests.serving.page.test_review import add, sign_in
 from tests.tiny import photo
 
@@ -129,6 +129,23 @@ def test_everything_can_be_done_by_keyboard(visit: Visit, pictures: Pictures) ->
     page.keyboard.press("Enter")
     expect(page.locator(".feedback")).to_contain_text("Thank you!")
     tab_to("#again-gallery")
+
+
+def test_the_focus_stays_where_a_person_has_gone_on_to(visit: Visit, pictures: Pictures) -> None:
+    """A slow network brings the advice for an answer when the person is already at the next control."""
+    page = visit(size="desktop", language="en")
+    held: list[Route] = []
+    give(page, pictures(GLASS))
+    page.route("**/v1/guidance?*", lambda route: held.append(route))  # noqa: PLW0108 - playwright marks its handlers
+    page.check("#answer-pakai_lagi")
+    while not held:
+        page.wait_for_timeout(50)
+    page.focus("#feedback-wrong")
+    before = page.query_selector("#feedback-wrong")
+    for route in held:
+        route.continue_()
+    page.wait_for_function("before => !before.isConnected", arg=before)  # the answer was drawn anew
+    assert page.evaluate("document.activeElement.id") == "feedback-wrong"
 
 
 def test_the_page_works_on_a_plain_address_of_the_home_network(visit: Visit, pictures: Pictures) -> None:

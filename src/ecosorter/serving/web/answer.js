@@ -6,7 +6,7 @@ import { el, icon, picture } from "./dom.js";
 import { feedback, openSheet } from "./feedback.js";
 import * as items from "./items.js";
 import { paint } from "./overlay.js";
-import { current, refresh, say, show } from "./screens.js";
+import { current, fill, refresh, say, show } from "./screens.js";
 import { word } from "./words.js";
 
 const LEAVES = { sure: 3, likely: 2, unsure: 1 };
@@ -21,11 +21,11 @@ export async function drawAnswer(section, id) {
   const same = seen?.dataset.id === id;
   const before = same ? seen.dataset.state : null;
   if (same && before === item.state && item.state !== "waiting") {
-    seen.querySelector(".told").replaceChildren(...words); // the picture stays, with the light on it
+    fill(seen.querySelector(".told"), ...words); // the picture stays, with the light on it
     return undefined;
   }
   const article = el("article", { class: "answer", "data-id": id, "data-state": item.state }, photo(item), el("div", { class: "told" }, words));
-  section.replaceChildren(article);
+  fill(section, article);
   if (item.state === "done" && before === "waiting") sayAnswer(item, advice.advice);
   return undefined;
 }

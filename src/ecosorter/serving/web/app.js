@@ -10,7 +10,7 @@ import * as items from "./items.js";
 import { drawList, followList } from "./list.js";
 import { openGallery, openNativeCamera, preparePicking } from "./pick.js";
 import { flush } from "./queue.js";
-import { current, openScreens, refresh, say, screen, show, toast } from "./screens.js";
+import { current, fill, openScreens, refresh, say, screen, show, toast } from "./screens.js";
 import { shrink } from "./shrink.js";
 import { firstLanguage, language, speak, word } from "./words.js";
 
@@ -57,10 +57,10 @@ async function send() {
 }
 
 async function drawStart(section) {
-  section.querySelector("#scheme-place").replaceChildren(schemePicker("scheme", refresh));
-  section.querySelector("#legend").replaceChildren(legend());
+  fill(section.querySelector("#scheme-place"), schemePicker("scheme", refresh));
+  fill(section.querySelector("#legend"), legend());
   const waiting = (await items.all()).filter((item) => item.state === "waiting");
-  section.querySelector("#waiting").replaceChildren(...(waiting.length ? [waitingCard(waiting)] : []));
+  fill(section.querySelector("#waiting"), ...(waiting.length ? [waitingCard(waiting)] : []));
 }
 
 function waitingCard(waiting) {

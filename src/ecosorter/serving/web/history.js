@@ -4,14 +4,15 @@ import { el, icon } from "./dom.js";
 import { isOnServer, withdraw } from "./feedback.js";
 import * as items from "./items.js";
 import { row } from "./list.js";
-import { current, refresh, show, toast } from "./screens.js";
+import { current, fill, refresh, show, toast } from "./screens.js";
 import { language, word } from "./words.js";
 
 /** Draw the screen. The advice of the time is shown, not asked for again: it must open quickly and without a network. */
 export async function drawHistory(section) {
   const all = await items.all();
   const days = Map.groupBy ? Map.groupBy(all, day) : grouped(all);
-  section.replaceChildren(
+  fill(
+    section,
     el("h1", { tabindex: -1 }, word("history")),
     el("p", { class: "muted" }, word(all.length ? "history_detail" : "history_empty")),
     ...[...days].map(([name, list]) =>

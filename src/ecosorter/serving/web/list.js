@@ -5,7 +5,7 @@ import { binTile, drawBin } from "./bins.js";
 import { className } from "./catalog.js";
 import { el, icon, picture } from "./dom.js";
 import * as items from "./items.js";
-import { current, refresh, say, show } from "./screens.js";
+import { current, fill, refresh, say, show } from "./screens.js";
 import { word } from "./words.js";
 
 /** Draw the screen of one batch. */
@@ -16,7 +16,8 @@ export async function drawList(section, batch) {
   const waiting = mine.filter(({ state }) => state === "waiting").length;
   if (section.dataset.waiting > 0 && !waiting) say(word("list_done", { count: mine.length }));
   section.dataset.waiting = waiting;
-  section.replaceChildren(
+  fill(
+    section,
     el("h1", { tabindex: -1 }, word("list_heading", { count: mine.length })),
     totals(pairs),
     el("ul", { class: "rows" }, pairs.map(([item, advice]) => el("li", {}, row(item, advice)))),

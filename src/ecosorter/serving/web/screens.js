@@ -38,18 +38,18 @@ export function refresh() {
   return queued;
 }
 
-/** Draw what is shown, one after the other. The focus stays at the same control, or goes to the heading. */
+/** Draw what is shown, one after the other. */
 function draw() {
-  drawing = drawing.catch(() => null).then(drawNow);
+  drawing = drawing.catch(() => null).then(() => renderers[shown.name](section(shown.name), shown.arg));
   return drawing;
 }
 
-async function drawNow() {
-  const before = shown;
-  const at = section(before.name);
-  const held = at.contains(document.activeElement) ? document.activeElement : null;
-  await renderers[before.name](at, before.arg);
-  if (!held || before !== shown || document.contains(held)) return;
+/** Put `children` into an element of a screen. The focus stays at the same control, or goes to the heading. */
+export function fill(element, ...children) {
+  // Looked up now, not before what the drawing waited for: people tab on meanwhile.
+  const held = element.contains(document.activeElement) ? document.activeElement : null;
+  element.replaceChildren(...children);
+  if (!held || document.contains(held)) return;
   const same = held.id && document.getElementById(held.id);
   same ? same.focus({ preventScroll: true }) : focusHeading();
 }
