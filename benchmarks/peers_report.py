@@ -102,7 +102,7 @@ def growth_table(found: Mapping[int, Mapping[str, Measured]]) -> str:
 
 Ours is `ecosorter classify --out`, the others a short script. One photo is a cold start. Peak memory is that of
 the main process at {last:,} photos; torch has two more for decoding. Installed: the packages with all
-that they need."""
+that they need, and the bytecode that pip compiles."""
 
 
 def alone_table(found: Mapping[str, Mapping[str, Alone]], limits: Mapping[str, float]) -> str:

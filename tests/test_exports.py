@@ -4,10 +4,12 @@ import inspect
 import os
 import subprocess
 import sys
+from importlib.metadata import requires
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import ecosorter
 from ecosorter import errors
@@ -40,6 +42,16 @@ def test_importing_loads_no_large_library() -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert done.stdout.strip() == ""
+
+
+def test_what_reads_heic_is_large_and_comes_with_extras() -> None:
+    def needs(extra: str) -> set[str]:
+        listed = map(Requirement, requires("ecosorter") or ())
+        return {need.name for need in listed if not need.marker or need.marker.evaluate({"extra": extra})}
+
+    assert "pillow-heif" not in needs("")
+    for extra in ("heic", "serve", "train", "bulk", "ray", "dev"):
+        assert "pillow-heif" in needs(extra), extra
 
 
 def test_onnx_runtime_keeps_no_records_to_report(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from ecosorter.errors import (
     PhotoTooManyPixels,
     PhotoTruncated,
     PhotoUnreadable,
+    PhotoUnsupported,
 )
 from ecosorter.photos import Limits, find_photos, open_photo, read_photo
 from ecosorter.sniff import PHOTO_FORMATS
@@ -78,6 +79,17 @@ def test_every_format_is_read(kind: str, tmp_path: Path) -> None:
     path.write_bytes(data)
     for source in (data, path, str(path)):
         assert_same_picture(open_photo(source), corners(), tolerance=40 if kind in ("AVIF", "HEIF", "WEBP") else 12)
+
+
+def test_heic_says_what_to_install_where_nothing_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(photo(kind="HEIF"))
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(PhotoUnsupported, match=r"photo\.jpg is HEIC.*pip install 'ecosorter\[heic\]'"):
+        open_photo(path)
+    for kind in PHOTO_FORMATS:
+        if kind != "HEIF":
+            assert open_photo(encoded(corners(), kind)).size == (64, 32)
 
 
 def grey(value: int) -> tuple[int, int, int]:

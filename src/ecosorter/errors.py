@@ -13,7 +13,7 @@
     │   ├── PhotoIsText            plain text                                    text
     │   ├── PhotoIsHtml            a web page saved under a photo's name         html
     │   ├── PhotoMislabelled       another kind of file (PDF, ZIP, video …)      mislabelled
-    │   ├── PhotoUnsupported       no format that EcoSorter knows                unsupported
+    │   ├── PhotoUnsupported       no format that EcoSorter reads here           unsupported
     │   ├── PhotoTruncated         the file ends too early                       truncated
     │   └── PhotoCorrupt           the format is known, the content is broken    corrupt
     ├── BundleError                a model folder that cannot be used
@@ -97,7 +97,7 @@ class PhotoMislabelled(PhotoError):
 
 
 class PhotoUnsupported(PhotoError):
-    """The content is no format that EcoSorter knows."""
+    """The content is no format that EcoSorter reads, or HEIC where the extra ``[heic]`` is not installed."""
 
     status = "unsupported"
 

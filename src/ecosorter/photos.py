@@ -47,6 +47,9 @@ PHOTO_ENDINGS = frozenset(
 )
 """File name endings, in small letters, by which photos are found in folders."""
 
+HEIC_HELP = "pip install 'ecosorter[heic]'"
+"""What to do where HEIC is not read, as it stands in the error's message."""
+
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -240,7 +243,7 @@ def _not_a_photo(data: bytes, name: str) -> PhotoError:
 
 
 def _decode(data: bytes, kind: PhotoFormat, name: str, limits: Limits, at_least: tuple[int, int] | None) -> Image.Image:
-    image = _parse(data, kind)
+    image = _parse(data, kind, name)
     pixels = image.width * image.height
     if pixels > limits.max_pixels:
         raise PhotoTooManyPixels(
@@ -256,15 +259,19 @@ def _decode(data: bytes, kind: PhotoFormat, name: str, limits: Limits, at_least:
     return rgb if turn is None else rgb.transpose(turn)
 
 
-def _parse(data: bytes, kind: PhotoFormat) -> ImageFile.ImageFile:
+def _parse(data: bytes, kind: PhotoFormat, name: str) -> ImageFile.ImageFile:
     """Read the header with the one decoder that belongs to the format.
 
     `PIL.Image.open` is not used: its cap on pixels is one for the whole process and could not be raised by
     `Limits`, and it hides why a header cannot be read.
     """
     if kind == "HEIF":
-        from pillow_heif import HeifImageFile  # noqa: PLC0415 - its library is large, and few need it
-
+        try:
+            from pillow_heif import HeifImageFile  # noqa: PLC0415 - its library is large, and few need it
+        except ModuleNotFoundError as error:
+            raise PhotoUnsupported(
+                f"{name} is HEIC, which is not read here; {HEIC_HELP} or save it as JPEG."
+            ) from error
         heif: ImageFile.ImageFile = HeifImageFile(BytesIO(data))  # type: ignore[no-untyped-call]
         return heif
     return _DECODERS[kind](BytesIO(data))

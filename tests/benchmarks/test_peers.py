@@ -1,8 +1,4 @@
-from pathlib import Path
-
-from benchmarks.installed import installed_bytes
 from benchmarks.peers_report import PIPELINES, WAYS, Alone, Steady, alone_table, photos_table, verdicts
-from ecosorter.bundle import shipped_bundles
 
 
 def steady(**rates: float) -> dict[str, Steady]:
@@ -31,11 +27,3 @@ def test_shares_of_the_limit() -> None:
     (ours,) = (line for line in lines if line.startswith("| ours, int8 |"))
     assert ours == "| ours, int8 | 50.0 | 5.0 x | 100 ms | 1.0 x | 50.0% of 100 | 100% |"
     assert "| 41 | 1.0 x | 41% |" in alone_table({"shipped": alone(41, 10)}, limits)
-
-
-def test_what_is_installed_counts_with_all_that_it_needs() -> None:
-    program, model = installed_bytes(["ecosorter"]), (shipped_bundles()[0] / "model.onnx").stat().st_size
-    assert program > installed_bytes(["onnxruntime"]) + model
-    assert program == installed_bytes(["EcoSorter", "onnxruntime"])
-    assert installed_bytes(["pillow"]) > sum(path.stat().st_size for path in Path(__file__).parent.glob("*.py"))
-    assert installed_bytes(["no-such-package"]) == 0

@@ -92,6 +92,22 @@ def test_the_table_speaks_indonesian(run: Run, photos: Path) -> None:
     assert lines[-1].startswith("Foto: 5. Terjawab: 2")
 
 
+@pytest.mark.parametrize(("language", "told"), [("en", "To read HEIC"), ("id", "Untuk membaca HEIC")])
+def test_without_pillow_heif_the_others_are_classified(
+    run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch, language: str, told: str
+) -> None:
+    before = json.loads(run("photos", "--json").stdout)
+    (photos / "3.heic").write_bytes(photo(COLOURS["kaca"], "HEIF"))
+    assert told not in run("photos", "--lang", language).stdout
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    assert run("photos", "--lang", language).stdout.splitlines()[-1] == f"{told}: pip install 'ecosorter[heic]'"
+    rows = json.loads(run("photos", "--json").stdout)
+    row = rows.pop(2)
+    assert (row["path"], row["status"]) == ("photos/3.heic", "unsupported")
+    assert "pip install 'ecosorter[heic]'" in row["reason"]
+    assert rows == before
+
+
 def test_a_long_list_keeps_its_columns(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "120")
     (tmp_path / "a.png").write_bytes(photo(COLOURS["kaca"]))

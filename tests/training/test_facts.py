@@ -1,4 +1,5 @@
 import hashlib
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from ecosorter.training import facts
 from ecosorter.training.cache import Cache
 from ecosorter.training.dataset import PhotoRow
 from ecosorter.training.facts import photo_facts
+from tests.tiny import encoded
 from tests.training.pictures import photo, picture, save
 
 
@@ -66,6 +68,15 @@ def test_what_is_cached_is_not_decoded_again(tmp_path: Path, monkeypatch: pytest
         if after.sha256 != hashlib.sha256(opened[0]).hexdigest():
             assert (before.sha256, before.status) == (after.sha256, after.status)
             assert np.array_equal(before.thumbnail, after.thumbnail)  # type: ignore[arg-type]
+
+
+def test_a_format_that_is_not_read_here_may_be_read_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = Cache(tmp_path / "cache")
+    (tmp_path / "1.heic").write_bytes(encoded(picture(1), "HEIF"))
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "pillow_heif", None)
+        assert [fact.status for fact in photo_facts(rows_of(tmp_path / "1.heic"), cache)] == ["unsupported"]
+    assert [fact.status for fact in photo_facts(rows_of(tmp_path / "1.heic"), cache)] == ["ok"]
 
 
 def test_breaking_off_keeps_what_is_done(tmp_path: Path) -> None:

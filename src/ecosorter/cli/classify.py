@@ -40,7 +40,7 @@ from ecosorter.classifier import Classifier, Prediction
 from ecosorter.cli import bulk_options as bulk
 from ecosorter.cli.options import DeviceOption, EngineOption, LangOption, ModelOption, RayAddressOption, language
 from ecosorter.errors import BulkError
-from ecosorter.photos import PHOTO_ENDINGS, Limits, find_photos
+from ecosorter.photos import HEIC_HELP, PHOTO_ENDINGS, Limits, find_photos
 from ecosorter.pool import joined
 from ecosorter.texts import Language, class_name, texts
 
@@ -251,6 +251,7 @@ def _print_table(chunks: Iterator[list[Answer]], form: RowFormat, speak: Languag
     console = Console(highlight=False)
     free = max(console.width - answer_width - len(words["confidence"]) - 6, 40)
     counts: Counter[str] = Counter()
+    no_heic = False
 
     def details(prediction: Prediction) -> str:
         if prediction.status != "ok":
@@ -271,6 +272,7 @@ def _print_table(chunks: Iterator[list[Answer]], form: RowFormat, speak: Languag
         for row in _predictions(chunk):
             kind = "failed" if row.status != "ok" else "answered" if row.label else "not_sure"
             counts[kind] += 1
+            no_heic = no_heic or HEIC_HELP in row.error
             answer = {"failed": words["not_read"], "not_sure": not_sure}.get(kind) or names[str(row.label)]
             confidence = "" if row.confidence is None else f"{row.confidence:.0%}"
             table.add_row(_printable(row.path), Text(answer, _STYLES[kind]), confidence, Text(details(row)))
@@ -278,6 +280,8 @@ def _print_table(chunks: Iterator[list[Answer]], form: RowFormat, speak: Languag
         with_heading = False
     summary = words["summary"].format(photos=counts.total(), **{kind: counts[kind] for kind in _STYLES})
     console.print(summary, soft_wrap=True)
+    if no_heic:
+        console.print(words["heic"].format(help=HEIC_HELP), soft_wrap=True, markup=False)
 
 
 def _either(names: list[str], word: str) -> str:

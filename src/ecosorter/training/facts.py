@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ecosorter.errors import PhotoError
+from ecosorter.errors import PhotoError, PhotoUnsupported
 from ecosorter.photos import open_photo, read_photo
 from ecosorter.training.cache import Cache
 from ecosorter.training.dataset import PhotoRow
@@ -70,7 +70,8 @@ def photo_facts(
                 unknown = {file.sha256: file.data for file in files if file.data and file.sha256 not in found}
                 for digest, value in zip(unknown, pool.map(_open, unknown.values()), strict=True):
                     found[digest] = value
-                    fresh[_key(digest)] = _pack(*value)
+                    if value[0] != PhotoUnsupported.status:  # quick to find out, and another installation may read it
+                        fresh[_key(digest)] = _pack(*value)
                 facts += [PhotoFacts(file.sha256, *(found.get(file.sha256) or (file.status, None))) for file in files]
                 store(_STORED_AT_ONCE)
                 if advance:
