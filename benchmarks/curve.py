@@ -133,7 +133,7 @@ def _head(
     """Return a function from features ``[n, d]`` to the number of each photo's class."""
     if len(np.unique(labels)) == 1:  # two sources may show one class only: then there is but one answer
         return lambda seen: np.full(len(seen), labels[0])
-    weight, bias = fit_linear(features, labels, sources, classes, recipe.finetune)
+    weight, bias = fit_linear(features, labels, sources, classes, recipe)
     return lambda seen: (seen @ weight.T + bias).argmax(axis=1)
 
 

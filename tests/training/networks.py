@@ -10,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from transformers import MobileNetV2Config, MobileNetV2Model, ResNetConfig, ResNetModel, ViTConfig, ViTModel
 
 from ecosorter.training.edgetpu import Block, MobileNetEdgeTPU, SameConv
+from ecosorter.training.names import Names
 from ecosorter.training.network import WasteNet
 
 PROCESSOR = {
@@ -101,7 +102,7 @@ def edgetpu_file(path: Path) -> Path:
     return path
 
 
-def small_wastenet(classes: int = 3) -> WasteNet:
+def small_wastenet(classes: int = 3, *, named: bool = False) -> WasteNet:
     """A network of the same blocks as MobileNetEdgeTPU, one of them residual: 12 features, stride 4."""
     torch.manual_seed(0)
     body = torch.nn.Sequential(
@@ -111,4 +112,4 @@ def small_wastenet(classes: int = 3) -> WasteNet:
         Block(8, 12, 8, 3, 2, fused=False),
         torch.nn.ReLU(),
     )
-    return WasteNet(body, 12, classes, dropout=0.5)
+    return WasteNet(body, 12, classes, dropout=0.5, names=Names(12, [2] * classes) if named else None)

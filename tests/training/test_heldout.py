@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ecosorter.errors import DatasetError
-from ecosorter.training.heldout import Labelled, check_groups, fit_head, look, macro_recall
+from ecosorter.training.heldout import Labelled, check_groups, fit_head, fit_linear, look, macro_recall
 from ecosorter.training.network import WasteNet
 from ecosorter.training.network_recipe import NetworkRecipe, load_network_recipe
 from ecosorter.training.pixels import Photos
@@ -26,7 +26,9 @@ def network() -> WasteNet:
 
 
 def recipe() -> NetworkRecipe:
-    return load_network_recipe("ecosorter", overrides={"preprocess.size": 32, "finetune.head_strength": 10})
+    return load_network_recipe(
+        "ecosorter", overrides={"names": False, "preprocess.size": 32, "finetune.head_strength": 10}
+    )
 
 
 def labelled(pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> Labelled:
@@ -53,6 +55,23 @@ def test_the_head_tells_the_classes_that_it_was_shown() -> None:
     fit_head(net, labelled(pixels.astype(np.uint8), labels), np.arange(40), recipe())
     seen = look(net, pixels.astype(np.uint8), 32, (1.0,))
     assert (seen.logits[:, 0].argmax(axis=1) == labels).all()
+
+
+def test_scores_of_names_are_added_less_their_means() -> None:
+    random = np.random.default_rng(0)
+    labels = np.arange(60) % 2
+    own = random.normal(size=(60, 4))
+    own[:, 0] += 0.5 * labels
+    scores = np.stack([random.normal(8, 1, 60), random.normal(2, 1, 60), np.full(60, 30.0)], axis=1)
+    features = np.hstack([own, scores]).astype(np.float32)
+    sources = np.array(["a"] * 60)
+    plain = load_network_recipe("ecosorter", overrides={"names": False})
+    weight, bias = fit_linear(features[:, :4], labels, sources, 3, plain)
+    both = fit_linear(features, labels, sources, 3, load_network_recipe("ecosorter", overrides={"names": True}))
+    found = features @ both[0].T + both[1]
+    assert (found.argmax(axis=1) < 2).all()  # the third class has no photos, however high its score
+    wanted = features[:, :4] @ weight.T + bias + scores - scores.mean(axis=0)
+    np.testing.assert_allclose(found[:, :2], wanted[:, :2], atol=1e-4)
 
 
 @pytest.mark.parametrize(

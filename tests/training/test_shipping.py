@@ -136,7 +136,7 @@ def test_the_signals_travel_with_it(run: tuple[Path, Bundle]) -> None:
 def test_the_bank_holds_features_of_the_photos(run: tuple[Path, Bundle]) -> None:
     _, bundle = run
     bank = read_bank(bundle)
-    assert bank.features.shape == (42, 1280)
+    assert bank.features.shape == (42, 1280 + len(COLOURS))  # with the scores of names
     assert bank.source_names == ("board", "floor")
 
 

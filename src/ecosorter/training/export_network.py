@@ -18,12 +18,13 @@ class _Mapped(nn.Module):
 
     def __init__(self, network: WasteNet) -> None:
         super().__init__()
-        self.body = network.body
+        self.network = network
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return pooled features ``[n, d]`` and the map ``[n, d, h, w]`` of images float32 ``[n, 3, s, s]``."""
-        places: Tensor = self.body(images)
-        return places.mean((2, 3)), places
+        places: Tensor = self.network.body(images)
+        mean = places.mean((2, 3), keepdim=True)
+        return self.network.with_scores(mean).flatten(1), self.network.with_scores(places)
 
 
 def float_graph(network: WasteNet, spec: PreprocessSpec) -> bytes:

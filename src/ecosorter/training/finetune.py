@@ -1,7 +1,7 @@
 """Trains a whole network on photos, from a pretrained body and a head fitted to it. Lightning runs the loop."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from ecosorter.training.quiet import quietly
 from ecosorter.training.recipe import Trainer
 
 _STEPS_BETWEEN_CHECKPOINTS = 50
+_HOLD_NAMES = 1.0  # weight of what the names are held to, beside that of the labels
 _WARM_UP = 0.08  # share of the steps in which the learning rate rises
 
 
@@ -42,9 +43,11 @@ class FinetuneTask(lightning.LightningModule):
         rule: Augment,
         seed: int,
         advance: Advance,
+        scores: NDArray[np.float32] | None = None,
     ) -> None:
         super().__init__()
         self.network = network
+        self._scores = None if scores is None else torch.from_numpy(scores).softmax(1)
         self._photos, self._labels, self._weights = photos, torch.from_numpy(labels), weights
         self._recipe, self._rule, self._seed, self._advance = recipe, rule, seed, advance
         self.losses: list[float] = []
@@ -55,15 +58,31 @@ class FinetuneTask(lightning.LightningModule):
         draw, generator = np.random.default_rng(seed), Generator().manual_seed(int(seed.generate_state(1)[0]))
         chosen = np.sort(draw.choice(len(self._photos), self._recipe.batch_size, p=self._weights))
         images = augment([self._photos[i] for i in chosen], self._recipe.size, self._rule, generator)
-        targets = functional.one_hot(self._labels[chosen], self.network.head.out_features).float()
+        classes = self.network.head.out_features
+        targets = functional.one_hot(self._labels[chosen], classes).float()
+        if self._scores is not None:
+            targets = torch.cat([targets, self._scores[chosen]], dim=1)
         if draw.random() < self._rule.mix:
             images, targets = _mixed(images, targets, draw)
         images = (2 * images - 1).to(self.device, memory_format=torch.channels_last)
-        logits = self.network(images)
-        loss = functional.cross_entropy(logits, targets.to(self.device), label_smoothing=self._recipe.smoothing)
+        loss = self._loss(self.network.pooled(images), targets.to(self.device))
         self.losses.append(loss.item())
         self._advance(len(chosen))
         return loss
+
+    def _loss(self, features: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss of what is learnt from labels and, with names, of what would be forgotten of them.
+
+        Labels teach the names nothing, which would learn to tell sources; they are held to what they said of the whole
+        photos before (Li and Hoiem 2016, https://arxiv.org/abs/1606.09282).
+        """
+        classes, smoothing = self.network.head.out_features, self._recipe.smoothing
+        if self._scores is None:
+            return functional.cross_entropy(self.network.head(features), targets, label_smoothing=smoothing)
+        own, scores = features[:, :-classes], features[:, -classes:]
+        logits = self.network.head(torch.cat([own, scores.detach()], dim=1))
+        learnt = functional.cross_entropy(logits, targets[:, :classes], label_smoothing=smoothing)
+        return learnt + _HOLD_NAMES * functional.cross_entropy(scores, targets[:, classes:])
 
     def train_dataloader(self) -> list[int]:
         """Return one number for each step: the step itself draws its photos."""
@@ -85,7 +104,8 @@ class FinetuneTask(lightning.LightningModule):
             {"params": list(stage.parameters()), "lr": recipe.learning_rate * recipe.layer_decay**depth}
             for depth, stage in enumerate(reversed(stages))
         ]
-        groups.append({"params": list(self.network.head.parameters()), "lr": recipe.head_learning_rate})
+        last = [*self.network.head.parameters(), *(self.network.names.parameters() if self.network.names else ())]
+        groups.append({"params": last, "lr": recipe.head_learning_rate})
         optimizer = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
 
         def rate(step: int) -> float:
@@ -117,6 +137,7 @@ def finetune(
     seed: int,
     folder: Path,
     advance: Advance,
+    scores: Callable[[], NDArray[np.float32]] | None = None,
 ) -> list[float]:
     """Train every layer of a network, in place; go on from the last checkpoint when there is one.
 
@@ -135,14 +156,15 @@ def finetune(
         seed: decides the order and all changes.
         folder: of this run's checkpoints and of its finished weights.
         advance: called with the number of photos of each finished step.
+        scores: of a network with names: gives the scores ``[n, classes]`` that it has for the photos as they are.
 
     Returns:
         The loss of every step.
     """
     finished, last = folder / "finished.pt", folder / "last.ckpt"
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    task = FinetuneTask(network, photos, labels, weights, recipe, rule, seed, advance)
     if not finished.is_file():
+        task = FinetuneTask(network, photos, labels, weights, recipe, rule, seed, advance, scores() if scores else None)
         _run(task, recipe, trainer, last)
         folder.mkdir(parents=True, exist_ok=True)
         part = finished.with_suffix(".part")

@@ -19,7 +19,7 @@ from torch.nn import functional
 from ecosorter.errors import DatasetError
 from ecosorter.training.finetune import finetune
 from ecosorter.training.network import WasteNet
-from ecosorter.training.network_recipe import Finetune, NetworkRecipe
+from ecosorter.training.network_recipe import NetworkRecipe
 from ecosorter.training.pixels import Photos
 from ecosorter.training.progress import Advance
 from ecosorter.training.sampling import source_balanced
@@ -86,9 +86,7 @@ def fit_head(network: WasteNet, labelled: Labelled, rows: NDArray[np.int64], rec
         recipe: how sources are weighed, and how firmly the head is held.
     """
     seen = look(network, labelled.photos.pixels[rows], recipe.preprocess.size, (1.0,)).features[:, 0]
-    weight, bias = fit_linear(
-        seen, labelled.labels[rows], labelled.sources[rows], len(labelled.classes), recipe.finetune
-    )
+    weight, bias = fit_linear(seen, labelled.labels[rows], labelled.sources[rows], len(labelled.classes), recipe)
     network.head.load_state_dict({"weight": torch.from_numpy(weight), "bias": torch.from_numpy(bias)})
 
 
@@ -97,22 +95,42 @@ def fit_linear(
     labels: NDArray[np.int64],
     sources: NDArray[np.str_],
     classes: int,
-    recipe: Finetune,
+    recipe: NetworkRecipe,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Fit one linear layer to features: logistic regression, in which classes weigh the same.
 
+    Scores of names are logits already. They are added to those of the regression, which knows nothing of them, less
+    their means over these photos: two experts multiply what they think (Hinton 1999, "Products of experts"). Fitted
+    together with the other features they would drown.
+
     Args:
-        features: ``[n, d]``.
+        features: ``[n, d]``, with ``recipe.names`` the scores of the classes last.
         labels: ``[n]``, of at least two classes.
         sources: ``[n]``.
         classes: number of outputs; those without photos are never the answer.
-        recipe: how sources are weighed, and how firmly the layer is held.
+        recipe: whether there are scores, how sources are weighed, and how firmly the layer is held.
 
     Returns:
         Weight ``[classes, d]`` and bias ``[classes]``.
     """
-    weights = source_balanced(labels, sources, recipe.source_power) * len(labels)
-    fitted = make_pipeline(StandardScaler(), LogisticRegression(C=recipe.head_strength, max_iter=300)).fit(
+    weights = source_balanced(labels, sources, recipe.finetune.source_power) * len(labels)
+    if recipe.names:
+        own, scores = features[:, :-classes], features[:, -classes:]
+        weight, bias = _regression(own, labels, weights, classes, recipe.finetune.head_strength)
+        seen = np.isin(np.arange(classes), labels)
+        bias -= np.where(seen, np.average(scores, axis=0, weights=weights), 0)
+        return np.hstack([weight, np.diag(seen).astype(np.float32)]), bias.astype(np.float32)
+    return _regression(features, labels, weights, classes, recipe.finetune.head_strength)
+
+
+def _regression(
+    features: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    classes: int,
+    strength: float,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    fitted = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=300)).fit(
         features, labels, logisticregression__sample_weight=weights
     )
     scaler, regression = fitted[0], fitted[1]
@@ -120,7 +138,7 @@ def fit_linear(
     if len(regression.classes_) == 2:  # scikit-learn then keeps one row, for the second class against the first
         coefficients, intercepts = np.vstack([0 * coefficients, coefficients]), np.append(0.0, intercepts)
     weight = np.zeros((classes, features.shape[1]))
-    bias = np.full(classes, -10.0)  # a class without photos is never the answer
+    bias = np.full(classes, -100.0)  # a class without photos is never the answer
     weight[regression.classes_] = coefficients / scaler.scale_
     bias[regression.classes_] = intercepts - (coefficients / scaler.scale_) @ scaler.mean_
     return weight.astype(np.float32), bias.astype(np.float32)
@@ -136,6 +154,11 @@ def train_on(
 ) -> list[float]:
     """Fine-tune a network on some of the photos, in place; return the loss of each step."""
     weights = source_balanced(labelled.labels[rows], labelled.sources[rows], recipe.finetune.source_power)
+
+    def scores() -> NDArray[np.float32]:
+        seen = look(network, labelled.photos.pixels[rows], recipe.preprocess.size, (1.0,))
+        return seen.features[:, 0, -len(labelled.classes) :]
+
     return finetune(
         network,
         labelled.photos.take(rows),
@@ -147,6 +170,7 @@ def train_on(
         seed=recipe.seed,
         folder=folder,
         advance=advance,
+        scores=scores if recipe.names else None,
     )
 
 

@@ -42,7 +42,7 @@ class Finetune(Section):
         size: side of the photos in training, in pixels, a multiple of 32.
         learning_rate: of the last layer of the body.
         layer_decay: of each earlier layer, that of the next one times this.
-        head_learning_rate: of the head.
+        head_learning_rate: of the head, and of the names.
         head_strength: inverse of the head's regularisation (scikit-learn's C) when it is fitted to all photos at once,
             before the network is trained and again after. Small values hold better on photos from elsewhere.
         smoothing: share of each label that is spread over all classes.
@@ -72,6 +72,7 @@ class NetworkRecipe(Section):
         backbone: the file with the pretrained MobileNetEdgeTPU.
         preprocess: of the predictor; its `size` may be larger than that of training (Touvron et al. 2019,
             https://arxiv.org/abs/1906.06423).
+        names: whether what the pretrained network calls things counts too (names.py).
         on_board: sources whose objects lie on a plain board and can be cut off it.
         hold_out: groups of sources; each group is left out together and measured by a network that never saw it.
     """
@@ -80,6 +81,7 @@ class NetworkRecipe(Section):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
     backbone: str
     preprocess: PreprocessSpec
+    names: bool = False
     on_board: tuple[str, ...] = ()
     hold_out: tuple[tuple[str, ...], ...] = ()
     augment: Augment = Augment()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ecosorter.training.edgetpu import FEATURES, load_edgetpu
 from ecosorter.training.heldout import Labelled, check_groups, fit_head, look, train_on
+from ecosorter.training.names import names_of, pretrained_names
 from ecosorter.training.network import WasteNet
 from ecosorter.training.network_recipe import NetworkRecipe
 from ecosorter.training.photoset import PhotoSet
@@ -45,7 +46,12 @@ def prepare(photos: PhotoSet, recipe: NetworkRecipe, folder: Path, progress: Pro
         recipe: says which sources lie on a board.
         folder: of the decoded photos.
         progress: is told of each photo.
+
+    Raises:
+        RecipeError: the recipe asks for names, and a class has none.
     """
+    if recipe.names:
+        names_of(photos.classes)  # before hours of work
     paths = [row.path for row in photos.rows]
     on_board = np.array([row.source in recipe.on_board for row in photos.rows])
     with progress.stage("decode", len(paths)) as advance:
@@ -144,7 +150,9 @@ def hold_out(
 
 
 def _pretrained(labelled: Labelled, recipe: NetworkRecipe) -> WasteNet:
-    return WasteNet(load_edgetpu(Path(recipe.backbone)), FEATURES, len(labelled.classes), dropout=0.2)
+    file = Path(recipe.backbone)
+    names = pretrained_names(file, labelled.classes) if recipe.names else None
+    return WasteNet(load_edgetpu(file), FEATURES, len(labelled.classes), dropout=0.2, names=names)
 
 
 def _with_head(
