@@ -255,7 +255,7 @@ def test_refitting_on_what_is_known_changes_no_answer() -> None:
     features = random.normal(size=(300, 6)).astype(np.float32)
     old = LinearHead(4 * random.normal(size=(6, 3)).astype(np.float32), np.zeros(3, np.float32))
     labels = old(features).argmax(axis=1)
-    head = refit(old, features, np.eye(3, dtype=bool)[labels], np.full(300, 1 / 300), features)
+    head = refit(old, features, np.eye(3, dtype=bool)[labels], np.full(300, 1 / 300), features, {})
     assert (head(features).argmax(axis=1) == labels).mean() > 0.97
     assert np.linalg.norm(head.weight - old.weight) < 0.5 * np.linalg.norm(old.weight)
 
@@ -264,13 +264,24 @@ def test_rows_that_may_be_two_classes_do_not_choose_between_them() -> None:
     features = np.array([[0.0], [1.0], [2.0], [3.0]], np.float32)
     old = LinearHead(np.array([[-1.0, 1.0]], np.float32), np.array([1.0, -1.0], np.float32))
     either = np.array([[1, 0, 0], [1, 0, 0], [0, 1, 1], [0, 0, 1]], bool)
-    head = refit(old, features, either, np.full(4, 0.25), features)
+    head = refit(old, features, either, np.full(4, 0.25), features, {})
     assert head(features).argmax(axis=1)[3] == 2
     strict = either.copy()
     strict[2, 2] = False
-    strict_head = refit(old, features, strict, np.full(4, 0.25), features)
+    strict_head = refit(old, features, strict, np.full(4, 0.25), features, {})
     p, q = (softmax(h(features), 1)[3, 2] for h in (head, strict_head))
     assert p > q
+
+
+def test_a_class_that_was_part_of_another_starts_as_it() -> None:
+    old = LinearHead(np.array([[4.0, 0.0, -4.0]], np.float32), np.zeros(3, np.float32))
+    # A row that may be any class says nothing, so that the new class stays what it starts as.
+    features, anything = np.array([[-1.0], [1.0]], np.float32), np.ones((2, 4), bool)
+    of_first, of_last, of_none = (
+        refit(old, features, anything, np.full(2, 0.5), features, parents).weight[0] for parents in ({3: 0}, {3: 2}, {})
+    )
+    assert np.allclose(of_first[:3], old.weight[0])
+    assert np.allclose([of_first[3], of_last[3], of_none[3]], [2, -2, 0], atol=1e-5)
 
 
 def test_kin_are_the_rows_that_look_like_the_new_class() -> None:

@@ -4,7 +4,7 @@ Multinomial logistic regression with a penalty on the distance to the old weight
 are standardised over what the model knew, so that it means the same for every dimension.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ HOLD_OLD = 0.1
 """Penalty on what the head knew: sum of squares of the change of the standardised weights of an old class."""
 
 HOLD_NEW = 0.01
-"""The same for a new class, whose weights start as the mean of the others: there is less to keep."""
+"""The same for a new class, whose weights start as those of others: there is less to keep."""
 
 OWN_SHARE = 0.5
 """Share of a person's own photos in the weight of a class that the model knew."""
@@ -59,6 +59,7 @@ def refit(
     allowed: NDArray[np.bool_],
     weights: NDArray[np.float64],
     known: NDArray[np.float32],
+    parents: Mapping[int, int],
 ) -> LinearHead:
     """Return the head that fits these rows while it stays near the old one.
 
@@ -70,6 +71,7 @@ def refit(
             Ghahramani 2002, "Learning with multiple labels"). The old head's classes come first.
         weights: ``[n]``, sum 1.
         known: ``[m, d]`` features of what the old head knew, which give the scale of each dimension.
+        parents: the old class of which a new one was part; the new one starts as that.
     """
     mean, deviation = known.mean(axis=0), known.std(axis=0)
     deviation = np.where(deviation > 1e-6 * max(float(deviation.max()), 1e-30), deviation, 1).astype(np.float32)
@@ -79,9 +81,14 @@ def refit(
 
     start = (old.weight * deviation[:, None]).astype(np.float32)
     bias = old.bias + mean @ old.weight
-    # Of a new class nothing is known: it is like the mean of the others, and rare.
-    start = np.hstack([start, np.repeat(start.mean(axis=1, keepdims=True), added, axis=1)])
-    bias = np.append(bias, np.full(added, bias.mean() - 2)).astype(np.float32)
+    # Of a new class little is known: it is half like what it was part of, half like the mean of all; and rare.
+    everything = list(range(len(old.bias)))
+    for new in range(len(old.bias), classes):
+        like = [parents[new]] if new in parents else everything
+        column = (start[:, like].mean(axis=1) + start[:, everything].mean(axis=1)) / 2
+        start = np.column_stack([start, column])
+        bias = np.append(bias, (bias[like].mean() + bias[everything].mean()) / 2 - 2)
+    bias = bias.astype(np.float32)
     hold = np.append(np.full(len(old.bias), HOLD_OLD), np.full(added, HOLD_NEW)).astype(np.float32)
     each = weights.astype(np.float32)
 

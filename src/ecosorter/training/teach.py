@@ -107,8 +107,8 @@ def teach(request: Request, progress: Progress | None = None) -> Lesson:
     allowed = _bank_may_be(bank, own, found, classes)
 
     with progress.stage("head", _FOLDS + 1) as advance:
-        after, own_after = _answers_of_folds(old, bank, own, allowed, advance)
-        head = _fitted(old, bank, own, allowed, np.arange(len(bank.labels)), np.arange(len(own.labels)))
+        after, own_after = _answers_of_folds(old, bank, own, allowed, found, advance)
+        head = _fitted(old, bank, own, allowed, found, np.arange(len(bank.labels)), np.arange(len(own.labels)))
     before, own_before = old(bank.features), old(own.features[:, 0])
     temperature, thresholds = recalibrate(base.info, before, after, bank.labels, own_after, own.labels)
     model = with_head(graph, head).SerializeToString()
@@ -204,6 +204,7 @@ def _fitted(
     bank: Bank,
     own: _Own,
     bank_allowed: NDArray[np.bool_],
+    found: dict[int, int],
     bank_rows: Labels,
     own_rows: Labels,
 ) -> LinearHead:
@@ -216,11 +217,16 @@ def _fitted(
     own_allowed = np.eye(bank_allowed.shape[1], dtype=np.bool_)[labels[is_own]]
     allowed = np.concatenate([bank_allowed[bank_rows], own_allowed])
     weights = balanced_weights(labels, sources, is_own)
-    return refit(old, features, allowed, weights, bank.features)
+    return refit(old, features, allowed, weights, bank.features, found)
 
 
 def _answers_of_folds(
-    old: LinearHead, bank: Bank, own: _Own, allowed: NDArray[np.bool_], advance: Advance
+    old: LinearHead,
+    bank: Bank,
+    own: _Own,
+    allowed: NDArray[np.bool_],
+    found: dict[int, int],
+    advance: Advance,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return logits of every row of the bank and of every own photo, from heads that were not fitted on it."""
     least = min(len(np.unique(own.groups[own.labels == label])) for label in np.unique(own.labels))
@@ -234,7 +240,7 @@ def _answers_of_folds(
     after = np.empty((len(bank.labels), allowed.shape[1]), np.float32)
     own_after = np.empty((len(own.labels), allowed.shape[1]), np.float32)
     for fold, (train, test) in enumerate(folds(own.labels, own.groups, number, _SEED)):
-        head = _fitted(old, bank, own, allowed, np.flatnonzero(part != fold), train)
+        head = _fitted(old, bank, own, allowed, found, np.flatnonzero(part != fold), train)
         after[part == fold] = head(bank.features[part == fold])
         own_after[test] = head(own.features[test, 0])
         advance(1)
