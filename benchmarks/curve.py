@@ -27,6 +27,7 @@ from ecosorter.training.dataset import read_dataset
 from ecosorter.training.edgetpu import FEATURES, load_edgetpu
 from ecosorter.training.features import FeatureSource, extract
 from ecosorter.training.heldout import check_groups, fit_linear, look, macro_recall
+from ecosorter.training.names import pretrained_names
 from ecosorter.training.network import WasteNet
 from ecosorter.training.network_recipe import NetworkRecipe, load_network_recipe
 from ecosorter.training.photoset import PhotoSet, usable_photos
@@ -48,10 +49,12 @@ Choose = Callable[[PhotoSet, Rows, np.random.Generator], Rows]
 class Views:
     """The pretrained body as an engine (features.py): the features of every view of a photo, one after the other."""
 
-    def __init__(self, recipe: NetworkRecipe) -> None:
-        self.name = f"edgetpu-bfloat16:{recipe.preprocess.model_dump_json()}"
+    def __init__(self, recipe: NetworkRecipe, classes: Sequence[str]) -> None:
+        self.name = f"edgetpu-bfloat16:{recipe.preprocess.model_dump_json()}:{','.join(classes)}"
         self._spec = recipe.preprocess
-        self._network = WasteNet(load_edgetpu(Path(recipe.backbone)), FEATURES, 1)
+        file = Path(recipe.backbone)
+        names = pretrained_names(file, classes)
+        self._network = WasteNet(load_edgetpu(file), FEATURES, len(classes), names=names)
 
     def __call__(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], None]:
         """Return ``[n, views * d]`` for pixels ``[n, SIDE, SIDE, 3]``."""
@@ -139,7 +142,7 @@ def _head(
 
 def features(photos: PhotoSet, recipe: NetworkRecipe, cache: Cache, progress: Progress) -> NDArray[np.float32]:
     """Return what the pretrained body sees in each photo ``[n, views, d]``, from the cache where it is there."""
-    engine = Views(recipe)
+    engine = Views(recipe, photos.classes)
     pixels = recipe.preprocess.model_copy(update={"size": SIDE, "zooms": (1.0,)})
     with progress.stage("features", len(photos.rows)) as advance:
         found = extract(

@@ -51,11 +51,13 @@ def of_torch(what: str, engine: str, networks: Path) -> tuple[Callable[[Any], Ru
 
     from ecosorter.training.edgetpu import FEATURES, MobileNetEdgeTPU  # noqa: PLC0415
     from ecosorter.training.features import normalised  # noqa: PLC0415
+    from ecosorter.training.names import Names, names_of  # noqa: PLC0415
     from ecosorter.training.network import WasteNet  # noqa: PLC0415
 
     info = read_bundle(shipped_bundles()[0] if what == "shipped" else networks / "bundle").info
     if what == "shipped":
-        network: Any = WasteNet(MobileNetEdgeTPU(), FEATURES, len(info.classes))
+        things = [len(known) for known in names_of(info.classes)]
+        network: Any = WasteNet(MobileNetEdgeTPU(), FEATURES, len(things), names=Names(FEATURES, things))
     else:
         network = AutoModelForImageClassification.from_pretrained(networks / "transformers", local_files_only=True)
     layout = torch.channels_last if engine == "torch-nhwc" else torch.contiguous_format

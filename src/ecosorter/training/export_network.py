@@ -22,9 +22,7 @@ class _Mapped(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return pooled features ``[n, d]`` and the map ``[n, d, h, w]`` of images float32 ``[n, 3, s, s]``."""
-        places: Tensor = self.network.body(images)
-        mean = places.mean((2, 3), keepdim=True)
-        return self.network.with_scores(mean).flatten(1), self.network.with_scores(places)
+        return self.network.features(images)
 
 
 def float_graph(network: WasteNet, spec: PreprocessSpec) -> bytes:

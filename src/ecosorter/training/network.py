@@ -27,15 +27,22 @@ class WasteNet(nn.Module):
         self.names = names
         self.head = nn.Linear(features + (classes if names else 0), classes)
 
-    def with_scores(self, places: Tensor) -> Tensor:
-        """Return a map ``[n, d, h, w]`` with the scores of the names behind it, if there are any."""
-        return places if self.names is None else torch.cat([places, self.names(places)], dim=1)
+    def features(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the head is applied to, of the whole and at each place, with the scores of names behind it.
+
+        Returns:
+            Float32 ``[n, d or d + classes]``, and ``[n, d or d + classes, h', w']``.
+        """
+        places: Tensor = self.body(images)
+        mean = self.dropout(places.float().mean((2, 3)))
+        if self.names is None:
+            return mean, places
+        scores, scores_of_places = self.names(places)
+        return torch.cat([mean, scores], dim=1), torch.cat([places, scores_of_places], dim=1)
 
     def pooled(self, images: Tensor) -> Tensor:
-        """Return the mean of the map over places and its scores, float32 ``[n, d or d + classes]``."""
-        places: Tensor = self.body(images)
-        mean = self.dropout(places.float().mean((2, 3), keepdim=True))
-        return self.with_scores(mean).flatten(1)
+        """Return the features of the whole, float32 ``[n, d or d + classes]``."""
+        return self.features(images)[0]
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits, float32 ``[n, classes]``."""
