@@ -1,5 +1,6 @@
 """Photos on disk: decoded once, found again, objects cut out."""
 
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -44,3 +45,9 @@ def test_some_are_picked_in_an_order_of_their_own(tmp_path: Path) -> None:
     assert len(picked) == 3
     np.testing.assert_array_equal(picked[1].pixels, photos[0].pixels)
     assert [photo.cutout is None for photo in picked[:]] == [True, False, True]
+
+
+def test_a_copy_of_what_holds_them_copies_no_photo(tmp_path: Path) -> None:
+    photos = store_photos(files(tmp_path), np.array([True, False]), tmp_path / "store", lambda _: None)
+    picked = deepcopy({"photos": photos.take(np.array([1, 0]))})["photos"]
+    assert np.shares_memory(picked[1].pixels, photos[0].pixels)

@@ -21,6 +21,13 @@ def test_another_request_is_refused_with_the_difference(tmp_path: Path) -> None:
         RunFolder(tmp_path / "run").claim({**REQUEST, "recipe": {"fit": {"epochs": 6}}})
 
 
+def test_another_process_takes_no_folder_but_wants_the_same(tmp_path: Path) -> None:
+    first = RunFolder(tmp_path / "run").claim(REQUEST)
+    assert RunFolder(tmp_path / "run").claim(REQUEST, first=False) == first
+    with pytest.raises(RunError, match=r"sources\.a is"):
+        RunFolder(tmp_path / "run").claim({**REQUEST, "sources": {"a": "456"}}, first=False)
+
+
 def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(RunError, match="not empty"):

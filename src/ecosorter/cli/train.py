@@ -102,15 +102,19 @@ def _train_network(
     chosen = load_network_recipe(recipe, overrides=flags, environ=os.environ)
     from ecosorter.training.cache import Cache  # noqa: PLC0415  # torch comes in here
     from ecosorter.training.crossvalidate import cross_validate  # noqa: PLC0415
+    from ecosorter.training.processes import is_first  # noqa: PLC0415
     from ecosorter.training.shipping import ship  # noqa: PLC0415
 
     if folds:
         with Bars() as bars:
             result = cross_validate(photos, out, chosen, folds, Cache(), bars, words)
-        _print(result, out, words)
+        if is_first(chosen.trainer):
+            _print(result, out, words)
         return
     with Bars() as bars:
         bundle = ship(photos, out, chosen, Cache(), bars)
+    if not is_first(chosen.trainer):
+        return
     text, held_out = texts("train", words), bundle.info.metrics["held_out"]
     table = Table(title=chosen.name)
     for name in ("measured_on", "photos", "macro_recall", "frozen"):

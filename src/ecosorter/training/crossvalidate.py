@@ -19,11 +19,12 @@ from ecosorter.training.dataset import read_dataset
 from ecosorter.training.export import made_with
 from ecosorter.training.network_recipe import NetworkRecipe
 from ecosorter.training.photoset import PhotoSet, usable_photos
-from ecosorter.training.progress import Progress
+from ecosorter.training.processes import is_first
+from ecosorter.training.progress import Progress, Silent
 from ecosorter.training.report import write_report
 from ecosorter.training.results import FitRecord, Note, RunResult
 from ecosorter.training.runfolder import RunFolder
-from ecosorter.training.ship import HeldOut, hold_out, prepare, together
+from ecosorter.training.ship import HeldOut, help_to_train, hold_out, prepare, together
 from ecosorter.training.split import folds
 from ecosorter.training.yardstick import score_parts
 
@@ -42,6 +43,8 @@ def cross_validate(
     Each fold's network starts from the pretrained one and sees nothing of its fold: photos of one object and
     near-duplicates are in one fold, and temperature and threshold of a fold come from the answers to the other folds.
 
+    Of several processes that train together, each calls this and gets the same; the first does all but the training.
+
     Args:
         paths: folders and manifests (dataset.py).
         out: folder of the run: `result.json` has every figure, `report.html` is for people.
@@ -57,6 +60,8 @@ def cross_validate(
     Raises:
         EcoSorterError: a data set, backbone, recipe or folder that cannot be used.
     """
+    first = is_first(recipe.trainer)
+    progress = progress if first else Silent()
     photos = usable_photos(read_dataset(paths), cache, progress)
     pairs = folds(photos.labels, photos.groups, number, recipe.seed, classes=photos.classes)
     folder = RunFolder(out)
@@ -65,18 +70,20 @@ def cross_validate(
             "recipe": recipe.model_dump(mode="json"),
             "sources": {entry.name: entry.fingerprint for entry in photos.sources},
             "folds": number,
-        }
+        },
+        first=first,
     )
     if done := folder.finished():
         progress.note(Note(key="finished", values={"run": str(out)}).say(language))
         return done
 
     labelled = prepare(photos, recipe, folder.checkpoints / "photos", progress)
-    parts = [
-        hold_out(labelled, others, rows, recipe, folder.checkpoints / f"fold-{fold}", progress)
-        for fold, (others, rows) in enumerate(pairs, start=1)
-    ]
-    result = _result(folder.id, created, photos, recipe, parts)
+    parts = {folder.checkpoints / f"fold-{fold}": pair for fold, pair in enumerate(pairs, start=1)}
+    if not first:
+        help_to_train(labelled, {part: others for part, (others, _) in parts.items()}, recipe)
+        return folder.wait()
+    held = [hold_out(labelled, others, rows, recipe, part, progress) for part, (others, rows) in parts.items()]
+    result = _result(folder.id, created, photos, recipe, held)
     write_report(folder.report, result, language=language)
     folder.finish(result)
     return result

@@ -17,13 +17,28 @@ from ecosorter.training.augment import Photo, augment
 from ecosorter.training.fit import run
 from ecosorter.training.network import WasteNet
 from ecosorter.training.network_recipe import Augment, Finetune
+from ecosorter.training.processes import is_first, write_whole
 from ecosorter.training.progress import Advance
 from ecosorter.training.quiet import quietly
 from ecosorter.training.recipe import Trainer
 
+FINISHED = "finished.pt"
+"""Name of the file with the weights and losses of a finished run."""
+
 _STEPS_BETWEEN_CHECKPOINTS = 50
 _HOLD_NAMES = 1.0  # weight of what the names are held to, beside that of the labels
 _WARM_UP = 0.08  # share of the steps in which the learning rate rises
+
+
+class _Keep(Callback):
+    """Write a checkpoint at the end too."""
+
+    def __init__(self, last: Path) -> None:
+        self._last = last
+
+    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
+        """Write it: the first process does, when all are here."""
+        trainer.save_checkpoint(self._last)
 
 
 class FinetuneTask(lightning.LightningModule):
@@ -141,6 +156,9 @@ def finetune(
 ) -> list[float]:
     """Train every layer of a network, in place; go on from the last checkpoint when there is one.
 
+    Of several processes that train it together, each calls this. The first one's network is the result; the others
+    have helped.
+
     What the network ends with is the exponential moving average of its weights along the way, and of that and the
     weights that it came with the mean that `recipe.keep` asks for (Wortsman et al. 2022,
     https://arxiv.org/abs/2109.01903): it forgets less of what it knew.
@@ -159,18 +177,17 @@ def finetune(
         scores: of a network with names: gives the scores ``[n, classes]`` that it has for the photos as they are.
 
     Returns:
-        The loss of every step.
+        The loss of every step, on the photos that this process drew.
     """
-    finished, last = folder / "finished.pt", folder / "last.ckpt"
+    finished, last = folder / FINISHED, folder / "last.ckpt"
     before = {name: value.clone() for name, value in network.state_dict().items()}
     if not finished.is_file():
         task = FinetuneTask(network, photos, labels, weights, recipe, rule, seed, advance, scores() if scores else None)
         _run(task, recipe, trainer, last)
-        folder.mkdir(parents=True, exist_ok=True)
-        part = finished.with_suffix(".part")
-        torch.save({"state_dict": network.state_dict(), "losses": task.losses}, part)
-        part.replace(finished)
-        last.unlink(missing_ok=True)  # three times as large, and of no more use
+        if not is_first(trainer):
+            return task.losses
+        write_whole(finished, lambda part: torch.save(_averaged(last), part))
+        last.unlink()  # three times as large, and of no more use
     state = torch.load(finished, weights_only=True)
     mean = {name: torch.lerp(value, before[name], recipe.keep) for name, value in state["state_dict"].items()}
     network.load_state_dict(mean)
@@ -189,6 +206,7 @@ def _run(task: FinetuneTask, recipe: Finetune, trainer: Trainer, last: Path) -> 
         ),
         # What is averaged in the first steps is forgotten by their end.
         EMAWeightAveraging(decay=recipe.averaging),
+        _Keep(last),
     ]
     with quietly("lightning.pytorch"):
         run(
@@ -200,6 +218,17 @@ def _run(task: FinetuneTask, recipe: Finetune, trainer: Trainer, last: Path) -> 
             gradient_clip_val=2.0,
             callbacks=callbacks,
         )
+
+
+def _averaged(last: Path) -> dict[str, Any]:
+    """Return the averaged weights of the network, and the losses.
+
+    They come from the checkpoint because the processes that train may be others than this one, which end with the
+    training; and because a run that was killed after its last step is over when it goes on: Lightning averages nothing.
+    """
+    state = torch.load(last, weights_only=True, map_location="cpu")
+    weights = {name.removeprefix("network."): value for name, value in state["state_dict"].items()}
+    return {"state_dict": weights, "losses": state["losses"]}
 
 
 def _mixed(images: Tensor, targets: Tensor, draw: np.random.Generator) -> tuple[Tensor, Tensor]:

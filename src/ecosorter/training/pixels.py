@@ -13,6 +13,7 @@ from PIL import Image
 from ecosorter.photos import open_photo
 from ecosorter.training.augment import Photo
 from ecosorter.training.cutouts import Cutout, cut_out
+from ecosorter.training.processes import once
 from ecosorter.training.progress import Advance
 
 SIDE = 256
@@ -49,6 +50,10 @@ class Photos(Sequence[Photo]):
         plane = self._planes[place]
         return Photo(self.pixels[index], Cutout(plane[..., 0] > 0, plane[..., 1:].astype(np.float32) / _LIGHT))
 
+    def __deepcopy__(self, memo: object) -> "Photos":
+        """Return this one: nothing changes it, and Lightning copies the task for its averages."""
+        return self
+
     def take(self, rows: NDArray[np.int64]) -> "Picked":
         """Return some of the photos, as a view."""
         return Picked(self, rows)
@@ -74,7 +79,9 @@ class Picked(Sequence[Photo]):
         return self._photos[int(self._rows[index])]
 
 
-def store_photos(paths: Sequence[Path], on_board: NDArray[np.bool_], folder: Path, advance: Advance) -> Photos:
+def store_photos(
+    paths: Sequence[Path], on_board: NDArray[np.bool_], folder: Path, advance: Advance, *, first: bool = True
+) -> Photos:
     """Decode every photo once, cut objects off boards, and keep both in `folder`; what is there already is used.
 
     Args:
@@ -82,16 +89,16 @@ def store_photos(paths: Sequence[Path], on_board: NDArray[np.bool_], folder: Pat
         on_board: bool ``[n]``: whether the photo may show an object on a plain board.
         folder: of this very list of photos.
         advance: called with 1 after each photo.
+        first: whether this is the first of the processes of a run; any other waits for it.
 
     Raises:
         PhotoError: a photo cannot be used.
     """
     files = [folder / name for name in ("photos.npy", "places.npy", "cutouts.npy")]
-    if not all(file.is_file() for file in files):
-        folder.mkdir(parents=True, exist_ok=True)
+
+    def store(part: Path) -> None:
         places = np.full(len(paths), -1, np.int64)
         planes: list[NDArray[np.uint8]] = []
-        part = folder / "photos.part.npy"
         pixels = np.lib.format.open_memmap(part, "w+", np.uint8, (len(paths), SIDE, SIDE, 3))
         with ThreadPoolExecutor(_WORKERS) as pool:
             for i, (photo, found) in enumerate(pool.map(_prepared, paths, on_board)):
@@ -103,7 +110,8 @@ def store_photos(paths: Sequence[Path], on_board: NDArray[np.bool_], folder: Pat
         pixels.flush()
         np.save(files[1], places)
         np.save(files[2], np.stack(planes) if planes else np.empty((0, SIDE, SIDE, 4), np.uint8))
-        part.replace(files[0])
+
+    once(files[0], store, first=first)  # the file that comes last
     load = partial(np.load, mmap_mode="r")
     return Photos(load(files[0]), load(files[1]), load(files[2]))
 

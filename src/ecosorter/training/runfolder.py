@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ecosorter.errors import RunError
+from ecosorter.training.processes import once, wait_for, write_whole
 from ecosorter.training.results import RunResult
 
 
@@ -40,11 +41,12 @@ class RunFolder:
         """The run's name: that of its folder."""
         return self.path.resolve().name
 
-    def claim(self, request: dict[str, Any]) -> str:
+    def claim(self, request: dict[str, Any], *, first: bool = True) -> str:
         """Take the folder for a run, or go on with the same run.
 
         Args:
             request: everything that decides the figures, as plain JSON data.
+            first: whether this is the first of the processes of this run; any other waits for it.
 
         Returns:
             When the run was first started, ISO 8601 in UTC.
@@ -52,22 +54,22 @@ class RunFolder:
         Raises:
             RunError: when the folder holds another run, or something else.
         """
-        if self._request.is_file():
-            known = json.loads(self._request.read_text(encoding="utf-8"))
-            created: str = known.pop("created")
-            different = _differences(known, json.loads(json.dumps(request)))
-            if different:
-                raise RunError(
-                    f"{self.path} holds another run: {'; '.join(different[:5])}. "
-                    "Choose another --out, or remove that folder to start over."
-                )
-            return created
-        if self.path.is_dir() and any(self.path.iterdir()):
-            raise RunError(f"{self.path} is not empty and holds no run of EcoSorter; choose another --out.")
-        self.path.mkdir(parents=True, exist_ok=True)
-        created = datetime.now(UTC).isoformat(timespec="seconds")
-        _write(self._request, json.dumps({"created": created, **request}, indent=2, ensure_ascii=False))
+        once(self._request, lambda part: self._take(part, request), first=first)
+        known = json.loads(self._request.read_text(encoding="utf-8"))
+        created: str = known.pop("created")
+        different = _differences(known, json.loads(json.dumps(request)))
+        if different:
+            raise RunError(
+                f"{self.path} holds another run: {'; '.join(different[:5])}. "
+                "Choose another --out, or remove that folder to start over."
+            )
         return created
+
+    def _take(self, part: Path, request: dict[str, Any]) -> None:
+        if any(self.path.iterdir()):
+            raise RunError(f"{self.path} is not empty and holds no run of EcoSorter; choose another --out.")
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        part.write_text(json.dumps({"created": created, **request}, indent=2, ensure_ascii=False), encoding="utf-8")
 
     def finished(self) -> RunResult | None:
         """Return the result of a finished run, or None."""
@@ -75,16 +77,15 @@ class RunFolder:
             return None
         return RunResult.model_validate_json(self._result.read_text(encoding="utf-8"))
 
+    def wait(self) -> RunResult:
+        """Return the result of this run once its first process has finished it, to another one of its processes."""
+        wait_for(self._result)
+        return RunResult.model_validate_json(self._result.read_text(encoding="utf-8"))
+
     def finish(self, result: RunResult) -> None:
         """Write the result and remove the checkpoints."""
-        _write(self._result, result.model_dump_json(indent=2))
+        write_whole(self._result, lambda part: part.write_text(result.model_dump_json(indent=2), encoding="utf-8"))
         shutil.rmtree(self.checkpoints, ignore_errors=True)
-
-
-def _write(path: Path, text: str) -> None:
-    beside = path.with_suffix(".part")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
 
 
 def _differences(old: Any, new: Any, path: str = "") -> list[str]:

@@ -5,7 +5,7 @@ that learned from all photos is the one that is exported.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +14,17 @@ import torch
 from numpy.typing import NDArray
 
 from ecosorter.training.edgetpu import FEATURES, load_edgetpu
-from ecosorter.training.heldout import Labelled, check_groups, fit_head, look, train_on
+from ecosorter.training.finetune import FINISHED
+from ecosorter.training.heldout import Labelled, fit_head, look, train_on
 from ecosorter.training.names import names_of, pretrained_names
 from ecosorter.training.network import WasteNet
 from ecosorter.training.network_recipe import NetworkRecipe
 from ecosorter.training.photoset import PhotoSet
 from ecosorter.training.pixels import store_photos
+from ecosorter.training.processes import is_first, once
 from ecosorter.training.progress import Progress
+
+_FIRST_HEAD, _SEEN = "first-head.pt", "seen.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ def prepare(photos: PhotoSet, recipe: NetworkRecipe, folder: Path, progress: Pro
     paths = [row.path for row in photos.rows]
     on_board = np.array([row.source in recipe.on_board for row in photos.rows])
     with progress.stage("decode", len(paths)) as advance:
-        stored = store_photos(paths, on_board, folder, advance)
+        stored = store_photos(paths, on_board, folder, advance, first=is_first(recipe.trainer))
     return Labelled(stored, photos.labels, np.array([row.source for row in photos.rows]), photos.classes)
 
 
@@ -76,7 +80,7 @@ def train_network(
     """
     torch.manual_seed(recipe.seed)
     before, network = (
-        _with_head(_pretrained(labelled, recipe), labelled, rows, recipe, folder / "first-head.pt") for _ in range(2)
+        _with_head(_pretrained(labelled, recipe), labelled, rows, recipe, folder / _FIRST_HEAD) for _ in range(2)
     )
     with progress.stage(f"train {folder.name}", round(recipe.finetune.epochs * len(rows))) as advance:
         losses = train_on(network, labelled, rows, recipe, folder, advance)
@@ -84,28 +88,22 @@ def train_network(
     return _with_head(network, labelled, rows, recipe, folder / "last-head.pt"), before
 
 
-def hold_out_each(
-    photos: PhotoSet, labelled: Labelled, recipe: NetworkRecipe, folder: Path, progress: Progress
-) -> HeldOut:
-    """Leave out each group of sources once and look at its photos with the network that was trained without them.
+def help_to_train(labelled: Labelled, parts: Mapping[Path, NDArray[np.int64]], recipe: NetworkRecipe) -> None:
+    """Take part in training networks, as another process than the first, which does all else.
 
     Args:
-        photos: knows which photos are copies of one another.
         labelled: all photos.
-        recipe: its `hold_out` names every source once.
-        folder: of the networks, one each.
-        progress: is told of each photo.
+        parts: the photos that each network learns from, by the network's folder, in the first process's order.
+        recipe: every choice.
 
     Raises:
-        DatasetError: the groups do not name every source once.
+        RunError: the first process has ended.
     """
-    check_groups(recipe.hold_out, labelled.sources.tolist())
-    found = []
-    for group in recipe.hold_out:
-        others, away = photos.hold_out(group)
-        rows = np.sort(np.concatenate(list(away.values())))
-        found.append(hold_out(labelled, others, rows, recipe, folder / group[0], progress))
-    return together(found)
+    for folder, rows in parts.items():
+        if not any((folder / name).is_file() for name in (FINISHED, _SEEN)):
+            torch.manual_seed(recipe.seed)
+            network = _with_head(_pretrained(labelled, recipe), labelled, rows, recipe, folder / _FIRST_HEAD)
+            train_on(network, labelled, rows, recipe, folder, lambda _: None)
 
 
 def together(parts: Sequence[HeldOut]) -> HeldOut:
@@ -135,16 +133,17 @@ def hold_out(
         folder: of this network.
         progress: is told of each photo.
     """
-    kept = folder / "seen.npz"
-    if not kept.is_file():
+    kept = folder / _SEEN
+
+    def see(part: Path) -> None:
         network, before = train_network(labelled, others, recipe, folder, progress)
         spec = recipe.preprocess
         logits, frozen = (
             look(net, labelled.photos.pixels[rows], spec.size, spec.zooms).logits for net in (network, before)
         )
-        part = folder / "seen.part.npz"
         np.savez(part, seen_logits=logits, frozen_logits=frozen)
-        part.replace(kept)
+
+    once(kept, see)
     with np.load(kept) as stored:
         return HeldOut(rows, stored["seen_logits"], stored["frozen_logits"])
 
@@ -159,12 +158,11 @@ def _with_head(
     network: WasteNet, labelled: Labelled, rows: NDArray[np.int64], recipe: NetworkRecipe, kept: Path
 ) -> WasteNet:
     """Return the network with a head fitted to it; the head is kept in a file."""
-    if kept.is_file():
-        network.head.load_state_dict(torch.load(kept, weights_only=True))
-        return network
-    fit_head(network, labelled, rows, recipe)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    part = kept.with_suffix(".part")
-    torch.save(network.head.state_dict(), part)
-    part.replace(kept)
+
+    def fitted(part: Path) -> None:
+        fit_head(network, labelled, rows, recipe)
+        torch.save(network.head.state_dict(), part)
+
+    once(kept, fitted, first=is_first(recipe.trainer))
+    network.head.load_state_dict(torch.load(kept, weights_only=True))
     return network

@@ -16,7 +16,7 @@ import torch
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
-from ecosorter.bundle import Bundle, BundleInfo, DataSource, write_bundle
+from ecosorter.bundle import INFO, Bundle, BundleInfo, DataSource, read_bundle, write_bundle
 from ecosorter.decision import softmax
 from ecosorter.preprocess import load_pixels
 from ecosorter.training.bank import make_bank
@@ -25,20 +25,24 @@ from ecosorter.training.dataset import read_dataset
 from ecosorter.training.eight_bits import to_eight_bits
 from ecosorter.training.export import check_parity, made_with
 from ecosorter.training.export_network import float_graph
+from ecosorter.training.heldout import check_groups
 from ecosorter.training.network import WasteNet
 from ecosorter.training.network_recipe import NetworkRecipe
 from ecosorter.training.photoset import PhotoSet, usable_photos
-from ecosorter.training.progress import Progress
+from ecosorter.training.processes import is_first, wait_for
+from ecosorter.training.progress import Progress, Silent
 from ecosorter.training.runfolder import RunFolder
-from ecosorter.training.ship import HeldOut, hold_out_each, prepare, train_network
+from ecosorter.training.ship import HeldOut, help_to_train, hold_out, prepare, together, train_network
 from ecosorter.training.yardstick import HeldOutFigures, calibrated, known_sources, measure
 
 _PROVED = 128  # photos on which ONNX and torch must agree
-_BANK_BYTES = 1_100_000  # model, bank and card together stay below 5 MB
+_BUNDLE_BYTES, _TEXT_BYTES = 5_000_000, 50_000  # of a bundle in all, and of its card and description
 
 
 def ship(paths: Sequence[Path], out: Path, recipe: NetworkRecipe, cache: Cache, progress: Progress) -> Bundle:
     """Train, measure and export a network; go on where an earlier run into the same folder was cut off.
+
+    Of several processes that train together, each calls this and gets the same; the first does all but the training.
 
     Args:
         paths: folders and manifests (dataset.py), of several sources.
@@ -50,18 +54,32 @@ def ship(paths: Sequence[Path], out: Path, recipe: NetworkRecipe, cache: Cache, 
     Raises:
         EcoSorterError: a data set, backbone, recipe or folder that cannot be used, or an export that is refused.
     """
+    first = is_first(recipe.trainer)
+    progress = progress if first else Silent()
     photos = usable_photos(read_dataset(paths), cache, progress)
     alone = tuple((entry.name,) for entry in photos.sources)
     recipe = recipe.model_copy(update={"hold_out": recipe.hold_out or alone})
+    check_groups(recipe.hold_out, [row.source for row in photos.rows])
     plain = recipe.model_dump(mode="json")
     folder = RunFolder(out)
-    created = folder.claim({"recipe": plain, "sources": {entry.name: entry.fingerprint for entry in photos.sources}})
+    sources = {entry.name: entry.fingerprint for entry in photos.sources}
+    created = folder.claim({"recipe": plain, "sources": sources}, first=first)
     spec, seed = recipe.preprocess, recipe.seed
 
     labelled = prepare(photos, recipe, out / "photos", progress)
-    held = hold_out_each(photos, labelled, recipe, out / "held-out", progress)
-    everything = np.arange(len(labelled.labels))
-    network, _ = train_network(labelled, everything, recipe, out / "all", progress)
+    parts = {out / "held-out" / group[0]: photos.hold_out(group) for group in recipe.hold_out}
+    last, everything = out / "all", np.arange(len(labelled.labels))
+    if not first:
+        help_to_train(labelled, {**{part: others for part, (others, _) in parts.items()}, last: everything}, recipe)
+        wait_for(folder.bundle / INFO)
+        return read_bundle(folder.bundle)
+    held = together(
+        [
+            hold_out(labelled, others, np.sort(np.concatenate(list(away.values()))), recipe, part, progress)
+            for part, (others, away) in parts.items()
+        ]
+    )
+    network, _ = train_network(labelled, everything, recipe, last, progress)
 
     logits, labels = held.logits.mean(axis=1), labelled.labels[held.rows]
     figures = _figures(photos, held, labels, recipe)
@@ -98,9 +116,8 @@ def ship(paths: Sequence[Path], out: Path, recipe: NetworkRecipe, cache: Cache, 
         recipe=plain,
         made_with=made_with(),
     )
-    bank = make_bank(
-        shipped.features, labelled.labels, labelled.sources.tolist(), photos.classes, _BANK_BYTES, seed=seed
-    )
+    room = _BUNDLE_BYTES - _TEXT_BYTES - len(shipped.model)
+    bank = make_bank(shipped.features, labelled.labels, labelled.sources.tolist(), photos.classes, room, seed=seed)
     return write_bundle(folder.bundle, shipped.model, info, _card(info, figures, photos), bank=bank, replace=True)
 
 
