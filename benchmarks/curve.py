@@ -38,7 +38,6 @@ RESULTS = Path("test-output/bench")
 SOURCES = (2, 4, 8, 12)
 PHOTOS = (5, 10, 20, 50)
 DRAWS = 5
-WANTED = 0.72  # mean over sources that the model which ships is to reach
 _STEADY = 3  # points of the line: few sources lack whole classes, and what the next one brings is then a class
 LARGEST = "trashnet"  # shown by itself as well: small sources show few objects, and measure luck
 
@@ -176,7 +175,7 @@ def report(by_sources: Sequence[Point], by_photos: Sequence[Point], photos: Phot
         ]
 
     head = ["", "sources", "photos", "classes", "mean of sources", LARGEST]
-    gain, needed = _doubling(by_sources)
+    mean, largest = (_gain(by_sources, key) for key in ("mean", "largest"))
     return f"""# What more photos would bring, measured by `python -m benchmarks.curve`
 
 {machine()}
@@ -195,16 +194,16 @@ that were left out.
 {table(["photos at most", *head[1:]], rows(by_photos))}
 
 A straight line through the last {_STEADY} points of (a), where next to no class is missing, over the logarithm of the
-number of sources: each doubling brings {gain:+.3f} to the mean. If that goes on, which nobody knows, a mean of {WANTED}
-takes about {needed:.0f} sources to learn from.
+number of sources: each doubling brings {mean:+.3f} to the mean and {largest:+.3f} to {LARGEST}. Nobody knows whether
+that goes on.
 """
 
 
-def _doubling(points: Sequence[Point]) -> tuple[float, float]:
-    """Return what each doubling of the sources brings, and how many sources the wanted mean takes."""
+def _gain(points: Sequence[Point], key: str) -> float:
+    """Return what each doubling of the sources brings to one of the figures."""
     last = points[-_STEADY:]
-    gain, start = np.polyfit(np.log2([point.sources for point in last]), [np.mean(point.mean) for point in last], 1)
-    return float(gain), float(2 ** ((WANTED - start) / gain))
+    values = [np.mean(getattr(point, key)) for point in last]
+    return float(np.polyfit(np.log2([point.sources for point in last]), values, 1)[0])
 
 
 def plot(by_sources: Sequence[Point], by_photos: Sequence[Point], path: Path) -> None:
