@@ -134,6 +134,20 @@ def test_several_photos_become_a_list_with_totals(visit: Visit, pictures: Pictur
     expect(page.locator(".rows li")).to_have_count(6)
 
 
+def test_of_a_photo_that_cannot_be_drawn_an_empty_frame_is_shown(visit: Visit, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(photo(kind="JPEG", size=(400, 400))[:300])
+    page = visit()
+    give(page, broken, broken, settled=".rows li:nth-child(2)")
+    page.wait_for_selector(".looking", state="detached")
+    page.wait_for_selector(".rows li:first-child img.undrawn")
+    shown = page.locator(".rows li:first-child img").screenshot(animations="disabled")
+    frame = Image.open(BytesIO(shown)).convert("RGB")
+    width, height = frame.size
+    inside = frame.crop((8, 8, width - 8, height - 8))  # its corners are round
+    assert len(inside.getcolors()) == 1
+
+
 def test_photos_can_be_dropped_and_pasted(visit: Visit) -> None:
     page = visit(size="desktop")
     for kind, carrier in (("drop", "DataTransfer"), ("paste", "clipboardData")):
