@@ -16,7 +16,8 @@ import typer
 from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
-from ecosorter import BundleInfo, Limits, PhotoError
+from ecosorter import BundleInfo, Limits, PhotoError, read_bundle
+from ecosorter.bundle import shipped_bundles
 from ecosorter.cli.app import app
 from ecosorter.photos import PHOTO_ENDINGS
 from ecosorter.training.audit import ENOUGH
@@ -342,3 +343,16 @@ def test_every_figure_of_the_readme_has_its_command() -> None:
                 assert (ROOT / f"{span.split()[2].replace('.', '/')}.py").is_file()
             else:
                 assert all(map(parsed, commands(span)))
+
+
+def test_figures_of_the_model_that_ships_are_those_of_its_description() -> None:
+    metrics = read_bundle(shipped_bundles()[0]).info.metrics
+    held_out, no_waste = metrics["held_out"], metrics["no_waste"]
+    trashnet, scores = held_out["sources"]["trashnet"], held_out["scores"]
+    (table,) = (table for table in tables("README.md") if table.header == ("what", "figure", "command"))
+    assert [row[1] for row in table.rows if row[2] == "`make model`"] == [
+        f"{held_out['mean']:.3f}, {held_out['worst']:.3f}, {trashnet['macro_recall']:.3f}",
+        f"{held_out['frozen_mean']:.3f}, {held_out['frozen_worst']:.3f}, {trashnet['frozen']:.3f}",
+        f"{scores['calibration_error']:.3f}; {scores['coverage']:.2f}, {scores['answered_accuracy']:.2f}",
+        f"{100 * no_waste['not_sure']:.0f} %",
+    ]
