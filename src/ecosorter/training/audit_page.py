@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ecosorter.texts import Language, class_name, texts
 from ecosorter.training.audit import Audit, Copies, findings
 from ecosorter.training.thumbnails import data_uris
+from ecosorter.training.whole import write_text
 
 SHOWN = 100
 """Sets of copies that a section shows; the page then weighs a few megabytes at most."""
@@ -60,10 +61,7 @@ def write_audit_page(path: Path, audit: Audit, *, language: Language = "en") -> 
         most_in_a_set=_SHOWN_IN_A_SET,
         thumbnails={path: pictures[photo] for path, photo in shown.items() if photo in pictures},
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".tmp")
-    beside.write_text(html, encoding="utf-8")
-    beside.replace(path)
+    write_text(path, html)
 
 
 def _caption(copies: Copies, words: dict[str, str]) -> str:

@@ -17,10 +17,11 @@ from ecosorter.training.augment import Photo, augment
 from ecosorter.training.fit import run
 from ecosorter.training.network import WasteNet
 from ecosorter.training.network_recipe import Augment, Finetune
-from ecosorter.training.processes import is_first, write_whole
+from ecosorter.training.processes import is_first
 from ecosorter.training.progress import Advance
 from ecosorter.training.quiet import quietly
 from ecosorter.training.recipe import Trainer
+from ecosorter.training.whole import write_whole
 
 FINISHED = "finished.pt"
 """Name of the file with the weights and losses of a finished run."""

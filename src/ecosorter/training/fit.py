@@ -25,6 +25,7 @@ from ecosorter.training.recipe import EarlyStopping as EarlyStoppingRule
 from ecosorter.training.recipe import Fit, Trainer
 from ecosorter.training.results import Epoch
 from ecosorter.training.task import HeadTask, Part, Rows
+from ecosorter.training.whole import write_whole
 
 OnEpoch = Callable[[Epoch], None]
 
@@ -92,7 +93,7 @@ def fit(
     if not finished.is_file():
         _run(task, recipe, trainer, last, on_epoch)
         kept = best if recipe.early_stopping else last
-        _combined(kept, last, checkpoints).replace(finished)
+        write_whole(finished, lambda part: torch.save(_combined(kept, last), part))
     state = _load(finished)
     task.load_state_dict(state["state_dict"])
     task.on_load_checkpoint(state)
@@ -152,12 +153,10 @@ def _best(epochs: list[Epoch], stopping: EarlyStoppingRule) -> int:
     return int(np.argmax([sign * getattr(epoch, stopping.monitor) for epoch in epochs]))
 
 
-def _combined(kept: Path, last: Path, folder: Path) -> Path:
-    """Write one file with the weights of the epoch that is kept and the figures of all epochs."""
+def _combined(kept: Path, last: Path) -> dict[str, Any]:
+    """Return the weights of the epoch that is kept and the figures of all epochs."""
     weights, everything = _load(kept), _load(last)
-    path = folder / "finished.part"
-    torch.save({"state_dict": weights["state_dict"], "epochs": everything["epochs"]}, path)
-    return path
+    return {"state_dict": weights["state_dict"], "epochs": everything["epochs"]}
 
 
 def _load(path: Path) -> dict[str, Any]:

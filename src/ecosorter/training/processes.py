@@ -14,6 +14,7 @@ from torch import distributed
 from ecosorter.errors import RunError
 from ecosorter.training.quiet import quietly
 from ecosorter.training.recipe import Trainer
+from ecosorter.training.whole import write_whole
 
 _SECONDS_BETWEEN_LOOKS = 0.5
 _SECONDS_BETWEEN_WORDS = 300
@@ -32,19 +33,6 @@ def is_first(trainer: Trainer) -> bool:
             enable_model_summary=False,
         )
     return runner.is_global_zero
-
-
-def write_whole(path: Path, make: Callable[[Path], object]) -> None:
-    """Write a file so that at no moment a half-written one stands under its name.
-
-    Args:
-        path: the file; its folder is made.
-        make: writes the content to the path that it is given, which has the same ending.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.stem}.part{path.suffix}")
-    make(part)
-    part.replace(path)
 
 
 def once(path: Path, make: Callable[[Path], object], *, first: bool = True) -> None:

@@ -23,6 +23,7 @@ from ecosorter.training.answers import best_class, by_cell, confidence, spread, 
 from ecosorter.training.figures import Figures, Numbers
 from ecosorter.training.results import Answer, ClassScores, Epoch, RunResult
 from ecosorter.training.thumbnails import data_uris
+from ecosorter.training.whole import write_text
 
 HITS_A_CELL = 12
 MISTAKES_A_CELL = 40
@@ -50,9 +51,7 @@ def write_report(path: Path, result: RunResult, *, language: Language = "en", ph
         trim_blocks=True,
     )
     html = environment.get_template("report.html.j2").render(page.context())
-    beside = path.with_name(path.name + ".tmp")
-    beside.write_text(html, encoding="utf-8")
-    beside.replace(path)
+    write_text(path, html)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from ecosorter.errors import RunError
-from ecosorter.training.processes import once, wait_for, write_whole
+from ecosorter.training.processes import once, wait_for
 from ecosorter.training.results import RunResult
+from ecosorter.training.whole import write_text
 
 
 class RunFolder:
@@ -84,7 +85,7 @@ class RunFolder:
 
     def finish(self, result: RunResult) -> None:
         """Write the result and remove the checkpoints."""
-        write_whole(self._result, lambda part: part.write_text(result.model_dump_json(indent=2), encoding="utf-8"))
+        write_text(self._result, result.model_dump_json(indent=2))
         shutil.rmtree(self.checkpoints, ignore_errors=True)
 
 
