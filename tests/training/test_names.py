@@ -67,3 +67,5 @@ def test_what_has_no_names_is_refused(tmp_path: Path) -> None:
         names_of(("kaca", "baterai"))
     with pytest.raises(BackboneError, match="ImageNet"):
         pretrained_names(onnx_file(tmp_path / "model.onnx"), SEVEN)
+    with pytest.raises(BackboneError, match="There is no file"):
+        pretrained_names(tmp_path / "missing.onnx", SEVEN)

@@ -7,9 +7,11 @@ depthwise one. Batch normalisation is folded into the convolutions, as in the ON
 
 from pathlib import Path
 
+import numpy as np
 import onnx
 import onnx.numpy_helper
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ecosorter.errors import BackboneError
@@ -103,6 +105,22 @@ class MobileNetEdgeTPU(nn.Module):
         return y
 
 
+def convolutions(file: Path) -> list[tuple[NDArray[np.float32], ...]]:
+    """Return the weight and the bias of every convolution of an ONNX file, in its order.
+
+    What is no initialiser is left out: a convolution may then have less, or nothing.
+
+    Raises:
+        BackboneError: the file is missing.
+    """
+    if not file.is_file():
+        raise BackboneError(f"There is no file {file}; give the path of MobileNetEdgeTPU's model.onnx.")
+    graph = onnx.load(file).graph
+    weights = {value.name: onnx.numpy_helper.to_array(value) for value in graph.initializer}
+    given = [node.input[1:] for node in graph.node if node.op_type == "Conv"]
+    return [tuple(weights[name] for name in names if name in weights) for names in given]
+
+
 def load_edgetpu(file: Path) -> MobileNetEdgeTPU:
     """Build the network with the pretrained weights of an ONNX file.
 
@@ -112,16 +130,12 @@ def load_edgetpu(file: Path) -> MobileNetEdgeTPU:
     Raises:
         BackboneError: the file is missing, or its convolutions are not those of this network.
     """
-    if not file.is_file():
-        raise BackboneError(f"There is no file {file}; give the path of MobileNetEdgeTPU's model.onnx.")
-    graph = onnx.load(file).graph
-    weights = {value.name: onnx.numpy_helper.to_array(value) for value in graph.initializer}
-    given = [node.input for node in graph.node if node.op_type == "Conv"]
+    given = convolutions(file)
     network = MobileNetEdgeTPU()
     wanted = [module for module in network.modules() if isinstance(module, SameConv)]
-    shapes = [tuple(weights[names[1]].shape) for names in given if names[1] in weights]
+    shapes = [found[0].shape for found in given if found]
     if shapes[: len(wanted)] != [tuple(module.weight.shape) for module in wanted]:
         raise BackboneError(f"{file} does not hold MobileNetEdgeTPU 1.0; the shapes of its convolutions differ.")
-    for module, (_, weight, bias) in zip(wanted, given, strict=False):  # the last one given is the classifier
-        module.load_state_dict({"weight": torch.tensor(weights[weight]), "bias": torch.tensor(weights[bias])})
+    for module, (weight, bias) in zip(wanted, given, strict=False):  # the last one given is the classifier
+        module.load_state_dict({"weight": torch.tensor(weight), "bias": torch.tensor(bias)})
     return network

@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-import onnx
-import onnx.numpy_helper
 import torch
 from torch import Tensor, nn
 
 from ecosorter.errors import BackboneError, RecipeError
+from ecosorter.training.edgetpu import convolutions
 
 _BACKGROUND = 1  # outputs before ImageNet's first class
 _OUTPUTS = 1001
@@ -77,13 +76,10 @@ def pretrained_names(file: Path, classes: Sequence[str]) -> Names:
 
     Raises:
         RecipeError: a class has no names.
-        BackboneError: the file has no such layer.
+        BackboneError: the file is missing, or has no such layer.
     """
     things = names_of(classes)
-    graph = onnx.load(file).graph
-    weights = {value.name: onnx.numpy_helper.to_array(value) for value in graph.initializer}
-    given = [node.input[1:] for node in graph.node if node.op_type == "Conv"]
-    last = [weights[name] for name in given[-1] if name in weights] if given else []
+    last = (convolutions(file) or [()])[-1]
     if len(last) != 2 or len(last[1]) != _OUTPUTS:
         raise BackboneError(f"{file} does not end in a layer with a background and the 1,000 classes of ImageNet.")
     weight, bias = last
