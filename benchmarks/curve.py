@@ -24,15 +24,13 @@ from ecosorter.cli.bars import Bars
 from ecosorter.training.backbones import find_backbone
 from ecosorter.training.cache import Cache
 from ecosorter.training.dataset import read_dataset
-from ecosorter.training.edgetpu import FEATURES, load_edgetpu
 from ecosorter.training.features import FeatureSource, extract
 from ecosorter.training.heldout import check_groups, fit_linear, look, macro_recall
-from ecosorter.training.names import pretrained_names
-from ecosorter.training.network import WasteNet
 from ecosorter.training.network_recipe import NetworkRecipe, load_network_recipe
 from ecosorter.training.photoset import PhotoSet, usable_photos
 from ecosorter.training.pixels import SIDE
 from ecosorter.training.progress import Progress
+from ecosorter.training.ship import pretrained
 
 RESULTS = Path("test-output/bench")
 SOURCES = (2, 4, 8, 12)
@@ -49,11 +47,11 @@ class Views:
     """The pretrained body as an engine (features.py): the features of every view of a photo, one after the other."""
 
     def __init__(self, recipe: NetworkRecipe, classes: Sequence[str]) -> None:
-        self.name = f"edgetpu-bfloat16:{recipe.preprocess.model_dump_json()}:{','.join(classes)}"
+        self.name = (
+            f"edgetpu-bfloat16:{recipe.preprocess.model_dump_json()}:{','.join(classes) if recipe.names else ''}"
+        )
         self._spec = recipe.preprocess
-        file = Path(recipe.backbone)
-        names = pretrained_names(file, classes)
-        self._network = WasteNet(load_edgetpu(file), FEATURES, len(classes), names=names)
+        self._network = pretrained(classes, recipe)
 
     def __call__(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], None]:
         """Return ``[n, views * d]`` for pixels ``[n, SIDE, SIDE, 3]``."""

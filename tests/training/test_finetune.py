@@ -63,7 +63,7 @@ def run(
         seed=5,
         folder=folder,
         advance=advance,
-        scores=None if scores is None else lambda: scores,
+        scores=scores,
     )
     return network, losses
 

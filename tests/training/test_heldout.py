@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ecosorter.errors import DatasetError
-from ecosorter.training.heldout import Labelled, check_groups, fit_head, fit_linear, look, macro_recall
+from ecosorter.training.heldout import Labelled, check_groups, fit_head, fit_linear, look, macro_recall, whole_features
 from ecosorter.training.network import WasteNet
 from ecosorter.training.network_recipe import NetworkRecipe, load_network_recipe
 from ecosorter.training.pixels import Photos
@@ -33,7 +33,8 @@ def recipe() -> NetworkRecipe:
 
 def labelled(pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> Labelled:
     nothing = Photos(pixels, np.full(len(pixels), -1), np.empty((0, 1, 1, 4), np.uint8))
-    return Labelled(nothing, labels, np.array(["a", "b"] * (len(pixels) // 2)), ("kaca", "kertas", "logam"))
+    sources = np.array(["a", "b"] * (len(pixels) // 2))
+    return Labelled(nothing, labels, sources, ("kaca", "kertas", "logam"), np.empty((len(pixels), 0), np.float32))
 
 
 def test_views_are_the_middle_of_the_photo() -> None:
@@ -52,7 +53,8 @@ def test_the_head_tells_the_classes_that_it_was_shown() -> None:
     pixels = random.integers(0, 40, (40, 64, 64, 3))
     pixels[labels == 0, :, :, 0] += 200
     net = WasteNet(network().body, 3, 3)
-    fit_head(net, labelled(pixels.astype(np.uint8), labels), np.arange(40), recipe())
+    features = whole_features(net, pixels.astype(np.uint8), recipe())
+    fit_head(net, features, labelled(pixels.astype(np.uint8), labels), np.arange(40), recipe())
     seen = look(net, pixels.astype(np.uint8), 32, (1.0,))
     assert (seen.logits[:, 0].argmax(axis=1) == labels).all()
 

@@ -1,7 +1,7 @@
 """Trains a whole network on photos, from a pretrained body and a head fitted to it. Lightning runs the loop."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +153,7 @@ def finetune(
     seed: int,
     folder: Path,
     advance: Advance,
-    scores: Callable[[], NDArray[np.float32]] | None = None,
+    scores: NDArray[np.float32] | None = None,
 ) -> list[float]:
     """Train every layer of a network, in place; go on from the last checkpoint when there is one.
 
@@ -175,7 +175,7 @@ def finetune(
         seed: decides the order and all changes.
         folder: of this run's checkpoints and of its finished weights.
         advance: called with the number of photos of each finished step.
-        scores: of a network with names: gives the scores ``[n, classes]`` that it has for the photos as they are.
+        scores: of a network with names: those ``[n, classes]`` that it came with for the photos as they are.
 
     Returns:
         The loss of every step, on the photos that this process drew.
@@ -183,7 +183,7 @@ def finetune(
     finished, last = folder / FINISHED, folder / "last.ckpt"
     before = {name: value.clone() for name, value in network.state_dict().items()}
     if not finished.is_file():
-        task = FinetuneTask(network, photos, labels, weights, recipe, rule, seed, advance, scores() if scores else None)
+        task = FinetuneTask(network, photos, labels, weights, recipe, rule, seed, advance, scores)
         _run(task, recipe, trainer, last)
         if not is_first(trainer):
             return task.losses

@@ -29,12 +29,21 @@ _BATCH = 64
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Photos with their labels (class indices ``[n]``) and sources (names ``[n]``)."""
+    """Photos, and what is known of them before a network is trained.
+
+    Attributes:
+        photos: all of them.
+        labels: class indices ``[n]``.
+        sources: names ``[n]``.
+        classes: names.
+        pretrained: float32 ``[n, d]``, the features that the pretrained network sees in each whole photo.
+    """
 
     photos: Photos
     labels: NDArray[np.int64]
     sources: NDArray[np.str_]
     classes: tuple[str, ...]
+    pretrained: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +81,18 @@ def look(network: WasteNet, pixels: NDArray[np.uint8], size: int, zooms: Sequenc
     return Seen(logits, features)
 
 
-def fit_head(network: WasteNet, labelled: Labelled, rows: NDArray[np.int64], recipe: NetworkRecipe) -> None:
+def whole_features(network: WasteNet, pixels: NDArray[np.uint8], recipe: NetworkRecipe) -> NDArray[np.float32]:
+    """Return what a network sees in whole photos ``[n, h, w, 3]``, not in their other views: float32 ``[n, d]``."""
+    return look(network, pixels, recipe.preprocess.size, (1.0,)).features[:, 0]
+
+
+def fit_head(
+    network: WasteNet,
+    features: NDArray[np.float32],
+    labelled: Labelled,
+    rows: NDArray[np.int64],
+    recipe: NetworkRecipe,
+) -> None:
     """Fit a network's head to its body as it is, in place.
 
     Before training: a head that starts at random would tear the body apart (Kumar et al. 2022,
@@ -81,12 +101,12 @@ def fit_head(network: WasteNet, labelled: Labelled, rows: NDArray[np.int64], rec
 
     Args:
         network: its head is replaced.
+        features: ``[n, d]``, what it sees in the photos to fit the head to.
         labelled: all photos.
-        rows: those to fit the head to.
+        rows: ``[n]``, those to fit the head to.
         recipe: how sources are weighed, and how firmly the head is held.
     """
-    seen = look(network, labelled.photos.pixels[rows], recipe.preprocess.size, (1.0,)).features[:, 0]
-    weight, bias = fit_linear(seen, labelled.labels[rows], labelled.sources[rows], len(labelled.classes), recipe)
+    weight, bias = fit_linear(features, labelled.labels[rows], labelled.sources[rows], len(labelled.classes), recipe)
     network.head.load_state_dict({"weight": torch.from_numpy(weight), "bias": torch.from_numpy(bias)})
 
 
@@ -114,13 +134,13 @@ def fit_linear(
         Weight ``[classes, d]`` and bias ``[classes]``.
     """
     weights = source_balanced(labels, sources, recipe.finetune.source_power) * len(labels)
-    if recipe.names:
-        own, scores = features[:, :-classes], features[:, -classes:]
-        weight, bias = _regression(own, labels, weights, classes, recipe.finetune.head_strength)
-        seen = np.isin(np.arange(classes), labels)
-        bias -= np.where(seen, np.average(scores, axis=0, weights=weights), 0)
-        return np.hstack([weight, np.diag(seen).astype(np.float32)]), bias.astype(np.float32)
-    return _regression(features, labels, weights, classes, recipe.finetune.head_strength)
+    own = features[:, :-classes] if recipe.names else features
+    weight, bias = _regression(own, labels, weights, classes, recipe.finetune.head_strength)
+    if not recipe.names:
+        return weight, bias
+    seen = np.isin(np.arange(classes), labels)
+    bias -= np.where(seen, np.average(features[:, -classes:], axis=0, weights=weights), 0)
+    return np.hstack([weight, np.diag(seen).astype(np.float32)]), bias.astype(np.float32)
 
 
 def _regression(
@@ -154,11 +174,6 @@ def train_on(
 ) -> list[float]:
     """Fine-tune a network on some of the photos, in place; return the loss of each step."""
     weights = source_balanced(labelled.labels[rows], labelled.sources[rows], recipe.finetune.source_power)
-
-    def scores() -> NDArray[np.float32]:
-        seen = look(network, labelled.photos.pixels[rows], recipe.preprocess.size, (1.0,))
-        return seen.features[:, 0, -len(labelled.classes) :]
-
     return finetune(
         network,
         labelled.photos.take(rows),
@@ -170,7 +185,7 @@ def train_on(
         seed=recipe.seed,
         folder=folder,
         advance=advance,
-        scores=scores if recipe.names else None,
+        scores=labelled.pretrained[rows, -len(labelled.classes) :] if recipe.names else None,
     )
 
 

@@ -5,7 +5,7 @@ that learned from all photos is the one that is exported.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from ecosorter.training.edgetpu import FEATURES, load_edgetpu
 from ecosorter.training.finetune import FINISHED
-from ecosorter.training.heldout import Labelled, fit_head, look, train_on
-from ecosorter.training.names import names_of, pretrained_names
+from ecosorter.training.heldout import Labelled, fit_head, look, train_on, whole_features
+from ecosorter.training.names import pretrained_names
 from ecosorter.training.network import WasteNet
 from ecosorter.training.network_recipe import NetworkRecipe
 from ecosorter.training.photoset import PhotoSet
@@ -24,7 +24,7 @@ from ecosorter.training.pixels import store_photos
 from ecosorter.training.processes import is_first, once
 from ecosorter.training.progress import Progress
 
-_FIRST_HEAD, _SEEN = "first-head.pt", "seen.npz"
+_SEEN = "seen.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,24 +43,27 @@ class HeldOut:
 
 
 def prepare(photos: PhotoSet, recipe: NetworkRecipe, folder: Path, progress: Progress) -> Labelled:
-    """Decode the photos of a run once.
+    """Decode the photos of a run once, and look at them once with the pretrained network.
 
     Args:
         photos: usable photos of several sources.
-        recipe: says which sources lie on a board.
-        folder: of the decoded photos.
+        recipe: says which sources lie on a board, and which network is pretrained.
+        folder: of the decoded photos, and of what is seen in them.
         progress: is told of each photo.
 
     Raises:
         RecipeError: the recipe asks for names, and a class has none.
     """
-    if recipe.names:
-        names_of(photos.classes)  # before hours of work
+    network = pretrained(photos.classes, recipe)  # before hours of work, to learn whether it can be had
+    first = is_first(recipe.trainer)
     paths = [row.path for row in photos.rows]
     on_board = np.array([row.source in recipe.on_board for row in photos.rows])
     with progress.stage("decode", len(paths)) as advance:
-        stored = store_photos(paths, on_board, folder, advance, first=is_first(recipe.trainer))
-    return Labelled(stored, photos.labels, np.array([row.source for row in photos.rows]), photos.classes)
+        stored = store_photos(paths, on_board, folder, advance, first=first)
+    seen = folder / "pretrained.npy"
+    once(seen, lambda part: np.save(part, whole_features(network, stored.pixels, recipe)), first=first)
+    sources = np.array([row.source for row in photos.rows])
+    return Labelled(stored, photos.labels, sources, photos.classes, np.load(seen))
 
 
 def train_network(
@@ -79,13 +82,15 @@ def train_network(
         The network, and what it was before: the pretrained body with a fitted head.
     """
     torch.manual_seed(recipe.seed)
-    before, network = (
-        _with_head(_pretrained(labelled, recipe), labelled, rows, recipe, folder / _FIRST_HEAD) for _ in range(2)
-    )
+    before, network = (_with_first_head(labelled, rows, recipe, folder) for _ in range(2))
     with progress.stage(f"train {folder.name}", round(recipe.finetune.epochs * len(rows))) as advance:
         losses = train_on(network, labelled, rows, recipe, folder, advance)
     (folder / "losses.json").write_text(json.dumps([round(loss, 4) for loss in losses]), encoding="utf-8")
-    return _with_head(network, labelled, rows, recipe, folder / "last-head.pt"), before
+
+    def seen() -> NDArray[np.float32]:
+        return whole_features(network, labelled.photos.pixels[rows], recipe)
+
+    return _with_head(network, seen, labelled, rows, recipe, folder / "last-head.pt"), before
 
 
 def help_to_train(labelled: Labelled, parts: Mapping[Path, NDArray[np.int64]], recipe: NetworkRecipe) -> None:
@@ -102,7 +107,7 @@ def help_to_train(labelled: Labelled, parts: Mapping[Path, NDArray[np.int64]], r
     for folder, rows in parts.items():
         if not any((folder / name).is_file() for name in (FINISHED, _SEEN)):
             torch.manual_seed(recipe.seed)
-            network = _with_head(_pretrained(labelled, recipe), labelled, rows, recipe, folder / _FIRST_HEAD)
+            network = _with_first_head(labelled, rows, recipe, folder)
             train_on(network, labelled, rows, recipe, folder, lambda _: None)
 
 
@@ -148,19 +153,39 @@ def hold_out(
         return HeldOut(rows, stored["seen_logits"], stored["frozen_logits"])
 
 
-def _pretrained(labelled: Labelled, recipe: NetworkRecipe) -> WasteNet:
+def pretrained(classes: Sequence[str], recipe: NetworkRecipe) -> WasteNet:
+    """Return the pretrained network, its head not fitted to anything.
+
+    Args:
+        classes: names.
+        recipe: the file, and whether the network has names.
+
+    Raises:
+        RecipeError: the recipe asks for names, and a class has none.
+        BackboneError: the file cannot be used.
+    """
     file = Path(recipe.backbone)
-    names = pretrained_names(file, labelled.classes) if recipe.names else None
-    return WasteNet(load_edgetpu(file), FEATURES, len(labelled.classes), dropout=0.2, names=names)
+    names = pretrained_names(file, classes) if recipe.names else None
+    return WasteNet(load_edgetpu(file), FEATURES, len(classes), dropout=0.2, names=names)
+
+
+def _with_first_head(labelled: Labelled, rows: NDArray[np.int64], recipe: NetworkRecipe, folder: Path) -> WasteNet:
+    network = pretrained(labelled.classes, recipe)
+    return _with_head(network, lambda: labelled.pretrained[rows], labelled, rows, recipe, folder / "first-head.pt")
 
 
 def _with_head(
-    network: WasteNet, labelled: Labelled, rows: NDArray[np.int64], recipe: NetworkRecipe, kept: Path
+    network: WasteNet,
+    seen: Callable[[], NDArray[np.float32]],
+    labelled: Labelled,
+    rows: NDArray[np.int64],
+    recipe: NetworkRecipe,
+    kept: Path,
 ) -> WasteNet:
-    """Return the network with a head fitted to it; the head is kept in a file."""
+    """Return the network with a head fitted to what it sees in these rows; the head is kept in a file."""
 
     def fitted(part: Path) -> None:
-        fit_head(network, labelled, rows, recipe)
+        fit_head(network, seen(), labelled, rows, recipe)
         torch.save(network.head.state_dict(), part)
 
     once(kept, fitted, first=is_first(recipe.trainer))
