@@ -1,8 +1,7 @@
 """Finds photos of a new class among what a model knew under the name of an old one.
 
 Whoever teaches `baterai` teaches it to a model whose bank holds batteries as `khusus`. Fitted as they stand, they would
-speak against the new class: of garments that were taught to a model with others in its bank, 11 % were found, and with
-what is done here 81 %.
+speak against the new class: few garments were found by a model with others in its bank.
 """
 
 from collections.abc import Sequence

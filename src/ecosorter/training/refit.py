@@ -71,7 +71,7 @@ def refit(
             Ghahramani 2002, "Learning with multiple labels"). The old head's classes come first.
         weights: ``[n]``, sum 1.
         known: ``[m, d]`` features of what the old head knew, which give the scale of each dimension.
-        parents: the old class of which a new one was part; the new one starts as that.
+        parents: the old class of which a new one was part, where there is one; it starts half as that.
     """
     mean, deviation = known.mean(axis=0), known.std(axis=0)
     deviation = np.where(deviation > 1e-6 * max(float(deviation.max()), 1e-30), deviation, 1).astype(np.float32)
@@ -82,12 +82,11 @@ def refit(
     start = (old.weight * deviation[:, None]).astype(np.float32)
     bias = old.bias + mean @ old.weight
     # Of a new class little is known: it is half like what it was part of, half like the mean of all; and rare.
-    everything = list(range(len(old.bias)))
+    mean_start, mean_bias = start.mean(axis=1), bias.mean()
     for new in range(len(old.bias), classes):
-        like = [parents[new]] if new in parents else everything
-        column = (start[:, like].mean(axis=1) + start[:, everything].mean(axis=1)) / 2
-        start = np.column_stack([start, column])
-        bias = np.append(bias, (bias[like].mean() + bias[everything].mean()) / 2 - 2)
+        like = (start[:, parents[new]], bias[parents[new]]) if new in parents else (mean_start, mean_bias)
+        start = np.column_stack([start, (like[0] + mean_start) / 2])
+        bias = np.append(bias, (like[1] + mean_bias) / 2 - 2)
     bias = bias.astype(np.float32)
     hold = np.append(np.full(len(old.bias), HOLD_OLD), np.full(added, HOLD_NEW)).astype(np.float32)
     each = weights.astype(np.float32)

@@ -6,8 +6,9 @@ photos and bank are divided into folds, and each fold is answered by a head that
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -107,8 +108,9 @@ def teach(request: Request, progress: Progress | None = None) -> Lesson:
     allowed = _bank_may_be(bank, own, found, classes)
 
     with progress.stage("head", _FOLDS + 1) as advance:
-        after, own_after = _answers_of_folds(old, bank, own, allowed, found, advance)
-        head = _fitted(old, bank, own, allowed, found, np.arange(len(bank.labels)), np.arange(len(own.labels)))
+        fit = partial(_fitted, old, bank, own, allowed, found)
+        after, own_after = _answers_of_folds(fit, bank, own, len(classes), advance)
+        head = fit(np.arange(len(bank.labels)), np.arange(len(own.labels)))
     before, own_before = old(bank.features), old(own.features[:, 0])
     temperature, thresholds = recalibrate(base.info, before, after, bank.labels, own_after, own.labels)
     model = with_head(graph, head).SerializeToString()
@@ -221,12 +223,7 @@ def _fitted(
 
 
 def _answers_of_folds(
-    old: LinearHead,
-    bank: Bank,
-    own: _Own,
-    allowed: NDArray[np.bool_],
-    found: dict[int, int],
-    advance: Advance,
+    fit: Callable[[Labels, Labels], LinearHead], bank: Bank, own: _Own, classes: int, advance: Advance
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return logits of every row of the bank and of every own photo, from heads that were not fitted on it."""
     least = min(len(np.unique(own.groups[own.labels == label])) for label in np.unique(own.labels))
@@ -237,10 +234,10 @@ def _answers_of_folds(
         for source in np.unique(bank.sources):
             mine = random.permutation(np.flatnonzero((bank.labels == label) & (bank.sources == source)))
             part[mine] = np.arange(len(mine)) % number
-    after = np.empty((len(bank.labels), allowed.shape[1]), np.float32)
-    own_after = np.empty((len(own.labels), allowed.shape[1]), np.float32)
+    after = np.empty((len(bank.labels), classes), np.float32)
+    own_after = np.empty((len(own.labels), classes), np.float32)
     for fold, (train, test) in enumerate(folds(own.labels, own.groups, number, _SEED)):
-        head = _fitted(old, bank, own, allowed, found, np.flatnonzero(part != fold), train)
+        head = fit(np.flatnonzero(part != fold), train)
         after[part == fold] = head(bank.features[part == fold])
         own_after[test] = head(own.features[test, 0])
         advance(1)
