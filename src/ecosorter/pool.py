@@ -41,7 +41,8 @@ def joined(address: str | None) -> Iterator[None]:
     except ModuleNotFoundError as error:
         raise BulkError(f"--engine ray needs the package {error.name}: pip install 'ecosorter[ray]'.") from error
     for handler in logging.getLogger("ray.data").handlers:
-        if isinstance(handler, logging.StreamHandler):  # the other one writes to Ray's own folder
+        # Ray's other one writes to Ray's own folder; and those of the program around us are its own.
+        if isinstance(handler, logging.StreamHandler) and type(handler).__module__.startswith("ray."):
             handler.setLevel(logging.CRITICAL)
     if ray.is_initialized():
         yield

@@ -3,6 +3,7 @@
 The rows must be those of the local engine, whatever is killed, stopped or started again.
 """
 
+import logging
 import os
 import signal
 import subprocess
@@ -200,6 +201,18 @@ def test_what_its_processes_do_not_do_is_refused(more: list[str], folder: Path) 
     done = CliRunner().invoke(app, [*more, "--engine", "ray"])
     assert done.exit_code == 2
     assert "--engine ray" in done.output
+
+
+def test_ray_is_hushed_and_what_the_program_around_logs_is_not(pool: None) -> None:
+    logger, own = logging.getLogger("ray.data"), logging.StreamHandler()
+    logger.addHandler(own)
+    try:
+        with joined(None):
+            levels = {type(handler).__name__: handler.level for handler in logger.handlers}
+    finally:
+        logger.removeHandler(own)
+    assert levels["PlainRayHandler"] == logging.CRITICAL
+    assert own.level == logging.NOTSET
 
 
 def test_ray_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
