@@ -1,8 +1,8 @@
 """What more photos would bring: macro recall on sources never seen, against what there is to learn from.
 
-The yardstick of the recipe `ecosorter` (training/yardstick.py), with its groups of sources that are left out, when the
-head is fitted (a) to photos of so many of the other sources, drawn at random, and (b) to photos of all other sources,
-but at most so many of each class from each. Tables and plot are written to test-output/bench/curve.{md,png}.
+The yardstick of the recipe `ecosorter` (evaluation/out_of_fold.py), with its groups of sources that are left out, when
+the head is fitted (a) to photos of so many of the other sources, drawn at random, and (b) to photos of all other
+sources, but at most so many of each class from each. Tables and plot are written to test-output/bench/curve.{md,png}.
 
 It is a proxy: the body is the pretrained network as it came, of which nothing but the head is fitted. Fine-tuning it
 anew for each point would take a day, and gives about the same on sources never seen (docs/experiments.md).
@@ -21,15 +21,17 @@ from numpy.typing import NDArray
 
 from benchmarks.timing import machine, table
 from ecosorter.cli.bars import Bars
-from ecosorter.training.backbones import find_backbone
-from ecosorter.training.cache import Cache
-from ecosorter.training.dataset import read_dataset
+from ecosorter.datasets.cache import Cache
+from ecosorter.datasets.dataset import read_dataset
+from ecosorter.datasets.photoset import PhotoSet, usable_photos
+from ecosorter.evaluation.metrics import macro_recall
+from ecosorter.evaluation.protocols import check_groups
+from ecosorter.progress import Progress
+from ecosorter.training.backbones.find import find_backbone
 from ecosorter.training.features import FeatureSource, extract
-from ecosorter.training.heldout import check_groups, fit_linear, look, macro_recall
+from ecosorter.training.fit.linear_probe import fit_linear, look
+from ecosorter.training.fit.pixels import SIDE
 from ecosorter.training.network_recipe import NetworkRecipe, load_network_recipe
-from ecosorter.training.photoset import PhotoSet, usable_photos
-from ecosorter.training.pixels import SIDE
-from ecosorter.training.progress import Progress
 from ecosorter.training.ship import pretrained
 
 RESULTS = Path("test-output/bench")

@@ -22,9 +22,9 @@ from transformers import AutoModel, pipeline
 
 from benchmarks.plain_pixels import SIDE
 from benchmarks.published import BATCH, WORKERS, Photos
-from ecosorter.training.backbones import find_backbone
-from ecosorter.training.cache import Cache
-from ecosorter.training.dataset import read_dataset
+from ecosorter.datasets.cache import Cache
+from ecosorter.datasets.dataset import read_dataset
+from ecosorter.training.backbones.find import find_backbone
 from ecosorter.training.features import FeatureSource, OnnxEngine, extract
 
 Features = NDArray[np.floating[Any]]

@@ -49,10 +49,10 @@ def of_torch(what: str, engine: str, networks: Path) -> tuple[Callable[[Any], Ru
     import torch  # noqa: PLC0415 - the others need none
     from transformers import AutoModelForImageClassification  # noqa: PLC0415
 
-    from ecosorter.training.edgetpu import FEATURES, MobileNetEdgeTPU  # noqa: PLC0415
+    from ecosorter.training.backbones.edgetpu import FEATURES, MobileNetEdgeTPU  # noqa: PLC0415
+    from ecosorter.training.backbones.imagenet_scores import Names, names_of  # noqa: PLC0415
     from ecosorter.training.features import normalised  # noqa: PLC0415
-    from ecosorter.training.names import Names, names_of  # noqa: PLC0415
-    from ecosorter.training.network import WasteNet  # noqa: PLC0415
+    from ecosorter.training.fit.network import WasteNet  # noqa: PLC0415
 
     info = read_bundle(shipped_bundles()[0] if what == "shipped" else networks / "bundle").info
     if what == "shipped":

@@ -25,7 +25,7 @@ from benchmarks.timing import evenly
 from ecosorter import Classifier
 from ecosorter.bundle import read_bundle, shipped_bundles, write_bundle
 from ecosorter.photos import find_photos
-from ecosorter.training.quantize import quantize
+from ecosorter.training.export.quantize import quantize
 
 _FITTED = 384  # photos that the head is fitted to
 _RANGES, _BATCH = 64, 16  # photos for the ranges of the activations, and how many at a time

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from transformers import AutoModel
 
 from benchmarks.plain_pixels import SIDE, plain_pixels
-from ecosorter.training.dataset import read_dataset
+from ecosorter.datasets.dataset import read_dataset
 
 BATCH = 32
 WORKERS = 2

@@ -14,11 +14,11 @@ from torch import Tensor
 from transformers import AutoModelForImageClassification
 
 from ecosorter.bundle import BundleInfo, write_bundle
+from ecosorter.datasets.cache import Cache
 from ecosorter.decision import Thresholds
-from ecosorter.training.backbones import find_backbone
-from ecosorter.training.cache import Cache
-from ecosorter.training.export import assemble, made_with
-from ecosorter.training.heads import Head
+from ecosorter.training.backbones.find import find_backbone
+from ecosorter.training.export.export import assemble, made_with
+from ecosorter.training.fit.heads import Head
 
 CLASSES = ("kaca", "kardus", "kertas", "khusus", "logam", "organik", "plastik")
 

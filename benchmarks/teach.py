@@ -31,16 +31,16 @@ from sklearn.preprocessing import StandardScaler
 
 from ecosorter.bundle import Bundle, BundleInfo, read_bundle, write_bundle
 from ecosorter.classifier import Classifier
+from ecosorter.datasets.dataset import PhotoRow, read_dataset
 from ecosorter.decision import Thresholds
 from ecosorter.preprocess import PreprocessSpec, load_views
-from ecosorter.training.bank import make_bank, read_bank
-from ecosorter.training.dataset import PhotoRow, read_dataset
-from ecosorter.training.edgetpu import FEATURES, load_edgetpu
-from ecosorter.training.export_network import float_graph
-from ecosorter.training.lesson import Lesson
-from ecosorter.training.network import WasteNet
-from ecosorter.training.refit import balanced_weights
-from ecosorter.training.teach import Request, teach
+from ecosorter.teaching.bank import make_bank, read_bank
+from ecosorter.teaching.refit import balanced_weights
+from ecosorter.teaching.result import Lesson
+from ecosorter.teaching.teach import Request, teach
+from ecosorter.training.backbones.edgetpu import FEATURES, load_edgetpu
+from ecosorter.training.export.network import float_graph
+from ecosorter.training.fit.network import WasteNet
 
 SHARED = Path(os.environ.get("ECOSORTER_SHARED", "../shared"))
 NEW = {"clothing": "pakaian", "floating-leaves": "daun"}

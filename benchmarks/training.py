@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.timing import PROGRAM, Measured, evenly, in_turn, machine, measured, table
-from ecosorter.training.dataset import PhotoRow, dataset_of, read_dataset, write_manifest
+from ecosorter.datasets.dataset import PhotoRow, dataset_of, read_dataset, write_manifest
 
 RESULTS = Path("test-output/bench/training.md")
 RECIPES = ("resnet18-smote", "resnet50-softmax")

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from ecosorter.datasets.cache import Cache
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
@@ -13,3 +15,10 @@ def shared() -> Path:
     if not (folder / "photos").is_dir():
         pytest.skip(f"needs the real photos, and {folder} is not there (set ECOSORTER_SHARED)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
+    """One cache for all tests, those in other processes too: to convert a network takes seconds."""
+    folder = tmp_path_factory.getbasetemp()
+    return Cache((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "cache")

@@ -19,9 +19,9 @@ from pydantic.fields import FieldInfo
 from ecosorter import BundleInfo, Limits, PhotoError, read_bundle
 from ecosorter.bundle import shipped_bundles
 from ecosorter.cli.app import app
+from ecosorter.datasets.audit import ENOUGH
+from ecosorter.datasets.class_names import one_of_the_seven
 from ecosorter.photos import PHOTO_ENDINGS
-from ecosorter.training.audit import ENOUGH
-from ecosorter.training.class_names import one_of_the_seven
 from ecosorter.training.network_recipe import NetworkRecipe, load_network_recipe, network_recipe_names
 from ecosorter.training.recipe import Recipe, load_recipe, recipe_names
 from ecosorter.training.results import Epoch
@@ -266,7 +266,7 @@ def test_the_table_of_published_recipes_is_all_that_they_say(tmp_path: Path) -> 
 
 
 def test_short_names_of_backbones_are_described() -> None:
-    tree = ast.parse(read("src/ecosorter/training/backbones.py"))  # importing it would load torch
+    tree = ast.parse(read("src/ecosorter/training/backbones/find.py"))  # importing it would load torch
     (names,) = (
         ast.literal_eval(node.value)
         for node in tree.body
@@ -319,7 +319,7 @@ def test_every_key_of_a_bundle_is_described() -> None:
 
 def test_files_that_the_architecture_names_exist() -> None:
     named = {span for span in spans("docs/architecture.md") if re.fullmatch(r"[\w/]+(\.py|\.toml|/)", span)}
-    assert "training/pipeline.py" in named
+    assert "training/run.py" in named
     assert [
         span for span in sorted(named) if not any((ROOT / at / span).exists() for at in ("", "src/ecosorter"))
     ] == []

@@ -7,7 +7,7 @@ import pytest
 
 from ecosorter import Classifier, read_bundle
 from ecosorter.bundle import shipped_bundles
-from ecosorter.training.bank import read_bank
+from ecosorter.teaching.bank import read_bank
 from tests.tiny import photo
 
 SEVEN = ("kaca", "kardus", "kertas", "khusus", "logam", "organik", "plastik")

@@ -64,7 +64,7 @@ class BundleInfo(BaseModel, frozen=True, extra="forbid"):
         recipe: how it was trained, resolved.
         made_with: versions of the programs that made it, by name.
         sha256: of `model.onnx`, in small hexadecimal digits; `write_bundle` fills it in.
-        bank_sha256: the same of `bank.npz`, by which the model can be taught (training/bank.py); None without one.
+        bank_sha256: the same of `bank.npz`, by which the model can be taught (teaching/bank.py); None without one.
     """
 
     format: Literal[1]
@@ -174,7 +174,7 @@ def write_bundle(
         model: the serialised ONNX model, with its weights inside.
         info: both hashes are filled in here, whatever it holds.
         card: the model card, Markdown.
-        bank: content of `bank.npz`, as training/bank.py makes it; None for a model that cannot be taught.
+        bank: content of `bank.npz`, as teaching/bank.py makes it; None for a model that cannot be taught.
         replace: put it in the place of an existing bundle (never of a folder that is none).
 
     Returns:

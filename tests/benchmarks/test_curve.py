@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from benchmarks.curve import Point, measured, plot, report, some_photos, some_sources
-from ecosorter.training.dataset import PhotoRow
+from ecosorter.datasets.dataset import PhotoRow
+from ecosorter.datasets.photoset import PhotoSet, SourceCount
 from ecosorter.training.network_recipe import NetworkRecipe, load_network_recipe
-from ecosorter.training.photoset import PhotoSet
-from ecosorter.training.results import SourceCount
 
 SOURCES = ("a", "b", "c", "d", "e", "f")
 CLASSES = ("kaca", "logam")

@@ -27,14 +27,14 @@ from ecosorter import pool as pool_module
 from ecosorter.bulk import Row, RowFormat, by_position, find_inputs, open_table, stream, up_to_date
 from ecosorter.bulk.on_ray import stream_on_ray
 from ecosorter.cli.classify import classify
+from ecosorter.datasets.cache import Cache
+from ecosorter.datasets.dataset import read_dataset
+from ecosorter.datasets.photoset import usable_photos
 from ecosorter.errors import BulkError, BundleError
 from ecosorter.pool import joined, mapped
-from ecosorter.training.backbones import find_backbone
-from ecosorter.training.cache import Cache
-from ecosorter.training.dataset import read_dataset
+from ecosorter.progress import Silent
+from ecosorter.training.backbones.find import find_backbone
 from ecosorter.training.features import FeatureSource
-from ecosorter.training.photoset import usable_photos
-from ecosorter.training.progress import Silent
 from tests.bulk.work import inverse, noted, slowly
 from tests.documents import ROOT
 from tests.tiny import CLASSES, COLOURS, encoded, photo

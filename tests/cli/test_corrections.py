@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from ecosorter.cli.app import app
+from ecosorter.datasets.dataset import read_dataset
 from ecosorter.errors import StoreError
 from ecosorter.serving.store import Store
-from ecosorter.training.dataset import read_dataset
 from tests.serving.store.said import SECRET, keep
 
 

@@ -11,9 +11,9 @@ from typer.testing import CliRunner, Result
 
 from ecosorter.classifier import Classifier
 from ecosorter.cli.evaluate import evaluate
+from ecosorter.datasets.dataset import read_dataset
 from ecosorter.errors import DatasetError
-from ecosorter.training.dataset import read_dataset
-from ecosorter.training.evaluate import Evaluation, evaluate_bundle
+from ecosorter.evaluation.evaluate import Evaluation, evaluate_bundle
 from tests import tiny
 
 app = typer.Typer()

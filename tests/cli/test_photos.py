@@ -12,11 +12,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ecosorter.cli.photos import app
+from ecosorter.datasets.cache import Cache
+from ecosorter.datasets.dataset import read_dataset
 from ecosorter.errors import DatasetError, DownloadError
-from ecosorter.training.cache import Cache
-from ecosorter.training.dataset import read_dataset
+from tests.datasets.test_fetch import GOOD
 from tests.training.pictures import picture, save
-from tests.training.test_fetch import GOOD
 from tests.training.web import serving
 
 Run = Callable[..., Result]
@@ -137,7 +137,7 @@ def test_a_data_set_that_cannot_be_used_is_one_sentence_and_exit_code_2(tmp_path
 
 def test_checking_photos_loads_no_training_library(photos: Path, tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from ecosorter.training import fetch, audit, dataset;"
+        "import sys; from pathlib import Path; from ecosorter.datasets import fetch, audit, dataset;"
         "audit.audit(dataset.read_dataset([Path(sys.argv[1])]));"
         "print([name for name in ('torch', 'sklearn', 'transformers', 'jinja2') if name in sys.modules])"
     )

@@ -12,7 +12,7 @@ from ecosorter.bundle import read_bundle
 from ecosorter.cli.app import app as whole
 from ecosorter.cli.teach import _print, teach
 from ecosorter.errors import BundleError, DatasetError
-from ecosorter.training.lesson import Change, Lesson, Name
+from ecosorter.teaching.result import Change, Lesson, Name
 from tests.training.lessons import KNOWN, class_folders, teachable
 
 app = typer.Typer()

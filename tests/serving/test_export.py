@@ -5,15 +5,15 @@ from uuid import UUID, uuid4
 import numpy as np
 import pytest
 
+from ecosorter.datasets.audit import audit
+from ecosorter.datasets.cache import Cache
+from ecosorter.datasets.dataset import read_dataset
+from ecosorter.datasets.photoset import usable_photos
+from ecosorter.datasets.splits import split_rows
 from ecosorter.errors import StoreError
+from ecosorter.progress import Silent
 from ecosorter.serving.export import export
 from ecosorter.serving.store import Store
-from ecosorter.training.audit import audit
-from ecosorter.training.cache import Cache
-from ecosorter.training.dataset import read_dataset
-from ecosorter.training.photoset import usable_photos
-from ecosorter.training.progress import Silent
-from ecosorter.training.split import split_rows
 from tests.serving.store.said import SECRET, files, run, said
 from tests.tiny import encoded
 from tests.training.pictures import picture

@@ -6,22 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ecosorter.training.results import (
-    Answer,
-    ClassScores,
-    Epoch,
-    FitRecord,
-    Note,
-    ReliabilityBin,
-    RunResult,
-    Scores,
-    SourceCount,
-)
+from ecosorter.datasets.photoset import SourceCount
+from ecosorter.evaluation.scores import ClassScores, LabelledPrediction, ReliabilityBin, Scores
+from ecosorter.texts.note import Note
+from ecosorter.training.results import Epoch, FitRecord, RunResult
 
 
 def answer_photos(
     photos: Sequence[tuple[Path, str]], classes: Sequence[str], sharpness: float = 3.2, seed: int = 7
-) -> list[Answer]:
+) -> list[LabelledPrediction]:
     """Make up an answer for each (path, true class): mostly right, some wrong and sure of it."""
     rng = np.random.default_rng(seed)
     answers = []
@@ -30,12 +23,14 @@ def answer_photos(
         logits[list(classes).index(label)] += sharpness
         shares = np.exp(logits) / np.exp(logits).sum()
         answers.append(
-            Answer(path=str(path), label=label, probabilities=dict(zip(classes, shares.tolist(), strict=True)))
+            LabelledPrediction(
+                path=str(path), label=label, probabilities=dict(zip(classes, shares.tolist(), strict=True))
+            )
         )
     return answers
 
 
-def scores_of(answers: Sequence[Answer], classes: Sequence[str]) -> Scores:
+def scores_of(answers: Sequence[LabelledPrediction], classes: Sequence[str]) -> Scores:
     """Compute what the report shows from the answers."""
     table = np.array([[answer.probabilities[label] for label in classes] for answer in answers])
     true = np.array([list(classes).index(answer.label) for answer in answers])

@@ -13,8 +13,8 @@ from sklearn.linear_model import LogisticRegression
 
 from ecosorter.bundle import Bundle, write_bundle
 from ecosorter.preprocess import PreprocessSpec, to_pixels
-from ecosorter.training.bank import make_bank
-from ecosorter.training.graphs import OPSET, Layer, join, pooled_head_graph, preprocess_graph, renamed
+from ecosorter.teaching.bank import make_bank
+from ecosorter.training.backbones.graphs import OPSET, Layer, join, pooled_head_graph, preprocess_graph, renamed
 from tests.tiny import tiny_info
 from tests.training.pictures import picture
 

@@ -9,9 +9,9 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from transformers import MobileNetV2Config, MobileNetV2Model, ResNetConfig, ResNetModel, ViTConfig, ViTModel
 
-from ecosorter.training.edgetpu import Block, MobileNetEdgeTPU, SameConv
-from ecosorter.training.names import Names
-from ecosorter.training.network import WasteNet
+from ecosorter.training.backbones.edgetpu import Block, MobileNetEdgeTPU, SameConv
+from ecosorter.training.backbones.imagenet_scores import Names
+from ecosorter.training.fit.network import WasteNet
 
 PROCESSOR = {
     "do_resize": True,

@@ -12,8 +12,8 @@ import torch
 from typer.testing import CliRunner
 
 from ecosorter.cli.app import app
+from ecosorter.datasets.cache import Cache
 from ecosorter.errors import RunError
-from ecosorter.training.cache import Cache
 from ecosorter.training.crossvalidate import cross_validate
 from ecosorter.training.network_recipe import NetworkRecipe, load_network_recipe
 from ecosorter.training.results import RunResult

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ecosorter.datasets.splits import folds
 from ecosorter.training.experiment import (
     Table,
     balance_after_split,
@@ -12,7 +13,6 @@ from ecosorter.training.experiment import (
     split_table,
 )
 from ecosorter.training.recipe import Recipe
-from ecosorter.training.split import folds
 
 RECIPE = Recipe.model_validate(
     {

@@ -7,10 +7,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from ecosorter.datasets.cache import Cache
 from ecosorter.errors import BackboneError, PhotoError
 from ecosorter.preprocess import load_pixels
-from ecosorter.training.backbones import find_backbone
-from ecosorter.training.cache import Cache
+from ecosorter.training.backbones.find import find_backbone
 from ecosorter.training.features import Engine, FeatureSource, OnnxEngine, Output, TorchEngine, extract
 from tests.training import networks
 

@@ -10,10 +10,10 @@ from PIL import Image
 from transformers import ResNetConfig, ResNetModel
 
 from ecosorter import Classifier
-from ecosorter.training.cache import Cache
-from ecosorter.training.pipeline import Request, train
+from ecosorter.datasets.cache import Cache
 from ecosorter.training.recipe import load_recipe
-from ecosorter.training.track import NoTracker
+from ecosorter.training.run import Request, train
+from ecosorter.training.tracking.tracker import NoTracker
 from tests.training.pictures import picture, save
 
 RESNET18 = ResNetConfig(depths=[2, 2, 2, 2], hidden_sizes=[64, 128, 256, 512], layer_type="basic")

@@ -181,7 +181,7 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, content: bytes) -> No
 
 
 def test_recipes_and_splits_need_no_torch() -> None:
-    code = "import sys, ecosorter.training.recipe, ecosorter.training.split; sys.exit('torch' in sys.modules)"
+    code = "import sys, ecosorter.training.recipe, ecosorter.datasets.splits; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

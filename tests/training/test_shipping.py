@@ -10,11 +10,11 @@ from PIL import Image
 
 from ecosorter import Classifier, read_bundle
 from ecosorter.bundle import Bundle
+from ecosorter.datasets.cache import Cache
 from ecosorter.errors import DatasetError
-from ecosorter.training.bank import read_bank
-from ecosorter.training.cache import Cache
+from ecosorter.progress import Advance, Silent
+from ecosorter.teaching.bank import read_bank
 from ecosorter.training.network_recipe import NetworkRecipe, load_network_recipe
-from ecosorter.training.progress import Advance, Silent
 from ecosorter.training.shipping import ship
 from tests.training.networks import edgetpu_file
 

@@ -19,7 +19,7 @@ from rich.progress import (
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from ecosorter.training.progress import Advance
+    from ecosorter.progress import Advance
 
 
 class _Rate(ProgressColumn):

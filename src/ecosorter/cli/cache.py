@@ -9,7 +9,7 @@ app = typer.Typer(help="Show or clear the cache of features.", no_args_is_help=T
 @app.command()
 def show() -> None:
     """Show where the cache lies and how full it is."""
-    from ecosorter.training.cache import Cache  # noqa: PLC0415  # kept off the start-up of other commands
+    from ecosorter.datasets.cache import Cache  # noqa: PLC0415  # kept off the start-up of other commands
 
     cache = Cache()
     usage = cache.usage()
@@ -23,7 +23,7 @@ def show() -> None:
 @app.command()
 def clear() -> None:
     """Remove everything from the cache; photos, runs and models stay."""
-    from ecosorter.training.cache import Cache  # noqa: PLC0415
+    from ecosorter.datasets.cache import Cache  # noqa: PLC0415
 
     cache = Cache()
     before = cache.usage()

@@ -16,8 +16,8 @@ from ecosorter.cli.options import ClassesOption, DeviceOption, LangOption, langu
 from ecosorter.texts import Language, class_name, texts
 
 if TYPE_CHECKING:
-    from ecosorter.training.evaluate import Evaluation
-    from ecosorter.training.results import Scores
+    from ecosorter.evaluation.evaluate import Evaluation
+    from ecosorter.evaluation.scores import Scores
 
 
 def evaluate(
@@ -33,8 +33,8 @@ def evaluate(
     The exit code is 1 when a photo could not be read; the figures are then those of the others.
     """
     from ecosorter.classifier import Classifier  # noqa: PLC0415  # other commands start without what these need
-    from ecosorter.training.dataset import read_dataset  # noqa: PLC0415
-    from ecosorter.training.evaluate import evaluate_bundle  # noqa: PLC0415
+    from ecosorter.datasets.dataset import read_dataset  # noqa: PLC0415
+    from ecosorter.evaluation.evaluate import evaluate_bundle  # noqa: PLC0415
 
     # Pillow warns of oddities inside photos; what matters of them is in the status.
     warnings.filterwarnings("ignore", module=r"PIL\.")

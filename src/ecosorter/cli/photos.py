@@ -15,7 +15,7 @@ from ecosorter.texts import Language, class_name, texts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ecosorter.training.audit import Audit, Photo
+    from ecosorter.datasets.audit import Audit, Photo
 
 app = typer.Typer(help="Look over photos before training; fetch published ones.", no_args_is_help=True)
 
@@ -36,16 +36,16 @@ def check(
 
     The exit code is 1 when something needs a person, 0 when nothing does.
     """
-    from ecosorter.training.audit import audit  # noqa: PLC0415  # other commands start without what this needs
-    from ecosorter.training.cache import Cache  # noqa: PLC0415
-    from ecosorter.training.dataset import read_dataset  # noqa: PLC0415
+    from ecosorter.datasets.audit import audit  # noqa: PLC0415  # other commands start without what this needs
+    from ecosorter.datasets.cache import Cache  # noqa: PLC0415
+    from ecosorter.datasets.dataset import read_dataset  # noqa: PLC0415
 
     dataset = read_dataset(photos, own_classes=classes == "own")
     with Bars() as bars:
         found = audit(dataset, Cache(), progress=bars)
     words = language(lang)
     if html:
-        from ecosorter.training.audit_page import write_audit_page  # noqa: PLC0415
+        from ecosorter.datasets.audit_page import write_audit_page  # noqa: PLC0415
 
         try:
             write_audit_page(html, found, language=words)
@@ -73,8 +73,8 @@ def fetch(
 
     The archive's checksum, its contents and the photos by class are checked before the folder appears.
     """
-    from ecosorter.training.fetch import fetch as run  # noqa: PLC0415
-    from ecosorter.training.fetch import published  # noqa: PLC0415
+    from ecosorter.datasets.fetch import fetch as run  # noqa: PLC0415
+    from ecosorter.datasets.fetch import published  # noqa: PLC0415
 
     with Bars(in_bytes=True) as bars:
         target = run(name, folder, url=url, sha256=sha256, progress=bars)
@@ -86,7 +86,7 @@ def fetch(
 
 
 def _print(found: "Audit", words: Language) -> None:
-    from ecosorter.training.audit import findings  # noqa: PLC0415
+    from ecosorter.datasets.audit import findings  # noqa: PLC0415
 
     text = texts("audit", words)
     console = Console()

@@ -16,7 +16,7 @@ from ecosorter.cli.options import LangOption, ModelOption, language
 from ecosorter.texts import Language, class_name, texts
 
 if TYPE_CHECKING:
-    from ecosorter.training.lesson import Change, Lesson
+    from ecosorter.teaching.result import Change, Lesson
 
 
 def teach(
@@ -33,8 +33,8 @@ def teach(
 
     A folder whose name the model knows adds to that class. Any other name is a new class.
     """
-    from ecosorter.training.teach import Request  # noqa: PLC0415  # other commands start without what these need
-    from ecosorter.training.teach import teach as run  # noqa: PLC0415
+    from ecosorter.teaching.teach import Request  # noqa: PLC0415  # other commands start without what these need
+    from ecosorter.teaching.teach import teach as run  # noqa: PLC0415
 
     # Pillow warns of oddities inside photos; what matters of them is in the status.
     warnings.filterwarnings("ignore", module=r"PIL\.")

@@ -19,7 +19,8 @@ from ecosorter.pool import joined
 from ecosorter.texts import Language, texts
 
 if TYPE_CHECKING:
-    from ecosorter.training.results import RunResult, Scores
+    from ecosorter.evaluation.scores import Scores
+    from ecosorter.training.results import RunResult
 
 
 class Track(StrEnum):
@@ -72,10 +73,10 @@ def train(
     chosen = load_recipe(recipe, overrides=flags, environ=os.environ)
     # torch comes in here, which takes seconds: after the recipe was found to be right
     with _all_to_stay():
-        from ecosorter.training.cache import Cache  # noqa: PLC0415
-        from ecosorter.training.pipeline import Request  # noqa: PLC0415
-        from ecosorter.training.pipeline import train as run  # noqa: PLC0415
-        from ecosorter.training.track import open_tracker  # noqa: PLC0415
+        from ecosorter.datasets.cache import Cache  # noqa: PLC0415
+        from ecosorter.training.run import Request  # noqa: PLC0415
+        from ecosorter.training.run import train as run  # noqa: PLC0415
+        from ecosorter.training.tracking.tracker import open_tracker  # noqa: PLC0415
 
     folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{chosen.name}"
     words = language(lang)
@@ -100,9 +101,9 @@ def _train_network(
     from ecosorter.training.network_recipe import load_network_recipe  # noqa: PLC0415
 
     chosen = load_network_recipe(recipe, overrides=flags, environ=os.environ)
-    from ecosorter.training.cache import Cache  # noqa: PLC0415  # torch comes in here
+    from ecosorter.datasets.cache import Cache  # noqa: PLC0415  # torch comes in here
     from ecosorter.training.crossvalidate import cross_validate  # noqa: PLC0415
-    from ecosorter.training.processes import is_first  # noqa: PLC0415
+    from ecosorter.training.fit.processes import is_first  # noqa: PLC0415
     from ecosorter.training.shipping import ship  # noqa: PLC0415
 
     if folds:

@@ -13,20 +13,22 @@ from pathlib import Path
 
 import numpy as np
 
+from ecosorter.datasets.cache import Cache
+from ecosorter.datasets.dataset import read_dataset
+from ecosorter.datasets.photoset import PhotoSet, usable_photos
+from ecosorter.datasets.splits import folds
+from ecosorter.evaluation.out_of_fold import score_parts
+from ecosorter.progress import Progress, Silent
 from ecosorter.texts import Language
-from ecosorter.training.cache import Cache
-from ecosorter.training.dataset import read_dataset
-from ecosorter.training.export import made_with
+from ecosorter.texts.note import Note
+from ecosorter.training.experiment import labelled_predictions
+from ecosorter.training.export.export import made_with
+from ecosorter.training.fit.processes import is_first
 from ecosorter.training.network_recipe import NetworkRecipe
-from ecosorter.training.photoset import PhotoSet, usable_photos
-from ecosorter.training.processes import is_first
-from ecosorter.training.progress import Progress, Silent
-from ecosorter.training.report import write_report
-from ecosorter.training.results import FitRecord, Note, RunResult
+from ecosorter.training.report.report import write_report
+from ecosorter.training.results import FitRecord, RunResult
 from ecosorter.training.runfolder import RunFolder
 from ecosorter.training.ship import HeldOut, help_to_train, hold_out, prepare, together
-from ecosorter.training.split import folds
-from ecosorter.training.yardstick import score_parts
 
 
 def cross_validate(
@@ -113,7 +115,7 @@ def _result(name: str, created: str, photos: PhotoSet, recipe: NetworkRecipe, pa
             scores=scores.together,
         ),
         folds=scores.each,
-        answers=photos.answers(held.rows, scores.probabilities),
+        answers=labelled_predictions(photos, held.rows, scores.probabilities),
         notes=[*photos.notes, Note(key="frozen_folds", values={"accuracy": f"{frozen:.3f}"})],
         made_with=made_with(),
     )

@@ -1,6 +1,8 @@
 """One fit from start to scores: balance, train, calibrate on validation rows, measure once on test rows."""
 
+import os
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,18 +10,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ecosorter.datasets.cache import Cache
+from ecosorter.datasets.photoset import Index, PhotoSet
+from ecosorter.datasets.splits import split_rows
 from ecosorter.decision import Thresholds, softmax
-from ecosorter.training.balance import Balanced, balance, class_weights
-from ecosorter.training.calibrate import fit_temperature, fit_thresholds
-from ecosorter.training.evaluate import score
-from ecosorter.training.fit import OnEpoch, fit, logits
-from ecosorter.training.heads import Head, make_head
+from ecosorter.evaluation.calibration import fit_temperature, fit_thresholds
+from ecosorter.evaluation.metrics import score
+from ecosorter.evaluation.scores import LabelledPrediction, Scores
+from ecosorter.progress import Progress
+from ecosorter.texts.note import Note
+from ecosorter.training.features import FeatureSource, OnnxEngine, extract
+from ecosorter.training.fit.balance import Balanced, balance, class_weights
+from ecosorter.training.fit.heads import Head, make_head
+from ecosorter.training.fit.loop import OnEpoch, fit, logits
+from ecosorter.training.fit.task import Part, Rows
 from ecosorter.training.recipe import Recipe
-from ecosorter.training.results import FitRecord, Note, Scores
-from ecosorter.training.split import split_rows
-from ecosorter.training.task import Part, Rows
-
-Index = NDArray[np.int64]
+from ecosorter.training.results import FitRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,3 +254,47 @@ def _named(parts: Mapping[str, Index]) -> dict[Part, Index]:
 
 def _counts(labels: NDArray[np.int64], classes: tuple[str, ...]) -> dict[str, int]:
     return dict(zip(classes, np.bincount(labels, minlength=len(classes)).tolist(), strict=True))
+
+
+def feature_table(
+    photos: PhotoSet,
+    source: FeatureSource,
+    cache: Cache,
+    batch_size: int,
+    progress: Progress,
+    pool: AbstractContextManager[None] | None = None,
+) -> Table:
+    """Compute the features of every photo (features.py), here or in the processes of a pool.
+
+    Raises:
+        BackboneError: when the backbone cannot be loaded.
+    """
+    side = source.spec.size
+    with progress.stage("features", len(photos.rows)) as advance:
+        features = extract(
+            source,
+            [photos.file(row) for row in range(len(photos.rows))],
+            lambda: OnnxEngine(source.spec, source.backbone.graph(side, cache), threads=1 if pool else 0),
+            OnnxEngine.name,
+            cache,
+            batch_size=batch_size,
+            pool=pool,
+            advance=advance,
+        )
+    return Table(features, photos.labels, photos.groups, photos.classes)
+
+
+def labelled_predictions(photos: PhotoSet, rows: Index, probabilities: NDArray[np.float64]) -> list[LabelledPrediction]:
+    """Return a model's answer to each photo, given calibrated probabilities ``[n, classes]``.
+
+    A row below 0 is a synthetic one, which has no photo, and is left out.
+    """
+    return [
+        LabelledPrediction(
+            path=os.fsencode(photos.rows[row].path).decode("utf-8", "backslashreplace"),  # JSON has no other names
+            label=photos.rows[row].label,
+            probabilities=dict(zip(photos.classes, line.tolist(), strict=True)),
+        )
+        for row, line in zip(rows.tolist(), probabilities, strict=True)
+        if row >= 0
+    ]

@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 from torch import Tensor, nn
 
+from ecosorter.datasets.cache import Cache
 from ecosorter.errors import BackboneError
 from ecosorter.pool import mapped
 from ecosorter.preprocess import PreprocessSpec, load_pixels
+from ecosorter.progress import Advance
 from ecosorter.session import run_session
-from ecosorter.training.backbones import Backbone
-from ecosorter.training.cache import Cache
-from ecosorter.training.graphs import LUMA, join, preprocess_graph
-from ecosorter.training.progress import Advance
+from ecosorter.training.backbones.find import Backbone
+from ecosorter.training.backbones.graphs import LUMA, join, preprocess_graph
 
 Output = Literal["pooled", "flattened"]
 

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from ecosorter.evaluation.calibration import Decide
 from ecosorter.preprocess import PreprocessSpec
-from ecosorter.training.recipe import Decide, Trainer
+from ecosorter.training.recipe import Trainer
 from ecosorter.training.settings import Positive, Section, Share, built_in, load
 
 FOLDER = "network_recipes"

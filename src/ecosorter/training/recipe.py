@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from ecosorter.evaluation.calibration import Decide
 from ecosorter.preprocess import PreprocessSpec
 from ecosorter.training.settings import Positive, Section, Share, built_in, load
 
@@ -116,18 +117,6 @@ class Fit(Section):
     epochs: Positive = 50
     early_stopping: Annotated[EarlyStopping | None, _none_for("none")] = None
     plateau: Annotated[Plateau | None, _none_for("none")] = None
-
-
-class Decide(Section):
-    """When the model says "not sure".
-
-    Attributes:
-        target_accuracy: wanted of the validation photos that are answered.
-        miss_rate: share of photos whose true class may be missing among the classes offered.
-    """
-
-    target_accuracy: Annotated[float, Field(gt=0, le=1)] = 0.9
-    miss_rate: Annotated[float, Field(gt=0, lt=1)] = 0.1
 
 
 class Trainer(Section):

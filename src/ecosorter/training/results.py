@@ -4,69 +4,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from ecosorter.texts import Language, texts
+from ecosorter.datasets.photoset import SourceCount
+from ecosorter.evaluation.scores import LabelledPrediction, Scores
+from ecosorter.texts.note import Note
 
 
 class _Result(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Note(_Result):
-    """A sentence that the reader must know: its key in texts/notes.toml, and what to fill in."""
-
-    key: str
-    values: dict[str, str | int] = {}
-
-    def say(self, language: Language) -> str:
-        """Return the sentence."""
-        return texts("notes", language)[self.key].format(**self.values)
-
-
-class ClassScores(_Result):
-    """One class: precision, recall and F1 in 0..1, and how many photos truly show it."""
-
-    precision: float
-    recall: float
-    f1: float
-    photos: int
-
-
-class ReliabilityBin(_Result):
-    """Photos whose confidence lies in one bin: mean confidence and accuracy in 0..1."""
-
-    confidence: float
-    accuracy: float
-    photos: int
-
-
-class Scores(_Result):
-    """How well a model did on one set of photos. Rates are in 0..1.
-
-    Attributes:
-        loss: mean cross-entropy of the calibrated probabilities, in nats.
-        accuracy_interval: 95 % bootstrap interval of the accuracy.
-        confusion: rows are true classes, columns predicted ones, in the order of `classes`.
-        calibration_error: expected calibration error after temperature scaling (`_before`: without it).
-        coverage_curve: (share answered, accuracy on those) from the surest photo to all of them.
-        coverage: share of the photos that the model's threshold lets it answer.
-        answered_accuracy: accuracy on those; None when it answers none.
-    """
-
-    photos: int
-    classes: tuple[str, ...]
-    loss: float
-    accuracy: float
-    accuracy_interval: tuple[float, float]
-    macro_f1: float
-    macro_recall: float
-    per_class: dict[str, ClassScores]
-    confusion: list[list[int]]
-    calibration_error: float
-    calibration_error_before: float
-    reliability: list[ReliabilityBin]
-    coverage_curve: list[tuple[float, float]]
-    coverage: float
-    answered_accuracy: float | None
 
 
 class Epoch(_Result):
@@ -103,22 +47,6 @@ class FitRecord(_Result):
     scores: Scores
 
 
-class Answer(_Result):
-    """What the model said of one test photo: class by probability, calibrated."""
-
-    path: str
-    label: str
-    probabilities: dict[str, float]
-
-
-class SourceCount(_Result):
-    """One source of photos: photos by class and a fingerprint of the photos' bytes and labels."""
-
-    name: str
-    photos: dict[str, int]
-    fingerprint: str
-
-
 class RunResult(_Result):
     """A whole training run.
 
@@ -143,6 +71,6 @@ class RunResult(_Result):
     compared: FitRecord | None = None
     held_out: dict[str, Scores] = {}
     folds: list[Scores] = []
-    answers: list[Answer] = []
+    answers: list[LabelledPrediction] = []
     notes: list[Note] = []
     made_with: dict[str, str] = {}

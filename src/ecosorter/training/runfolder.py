@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from ecosorter.errors import RunError
-from ecosorter.training.processes import once, wait_for
+from ecosorter.files import write_text
+from ecosorter.training.fit.processes import once, wait_for
 from ecosorter.training.results import RunResult
-from ecosorter.training.whole import write_text
 
 
 class RunFolder:

@@ -13,16 +13,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ecosorter.training.edgetpu import FEATURES, load_edgetpu
-from ecosorter.training.finetune import FINISHED
-from ecosorter.training.heldout import Labelled, fit_head, look, train_on, whole_features
-from ecosorter.training.names import pretrained_names
-from ecosorter.training.network import WasteNet
+from ecosorter.datasets.photoset import PhotoSet
+from ecosorter.progress import Progress
+from ecosorter.training.backbones.edgetpu import FEATURES, load_edgetpu
+from ecosorter.training.backbones.imagenet_scores import pretrained_names
+from ecosorter.training.fit.finetune import FINISHED
+from ecosorter.training.fit.linear_probe import Labelled, fit_head, look, train_on, whole_features
+from ecosorter.training.fit.network import WasteNet
+from ecosorter.training.fit.pixels import store_photos
+from ecosorter.training.fit.processes import is_first, once
 from ecosorter.training.network_recipe import NetworkRecipe
-from ecosorter.training.photoset import PhotoSet
-from ecosorter.training.pixels import store_photos
-from ecosorter.training.processes import is_first, once
-from ecosorter.training.progress import Progress
 
 _SEEN = "seen.npz"
 

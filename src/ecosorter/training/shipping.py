@@ -17,23 +17,24 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from ecosorter.bundle import INFO, Bundle, BundleInfo, DataSource, read_bundle, write_bundle
+from ecosorter.datasets.cache import Cache
+from ecosorter.datasets.dataset import read_dataset
+from ecosorter.datasets.photoset import PhotoSet, usable_photos
+from ecosorter.datasets.sources import known_sources
 from ecosorter.decision import softmax
+from ecosorter.evaluation.out_of_fold import HeldOutFigures, calibrated, measure
+from ecosorter.evaluation.protocols import check_groups
 from ecosorter.preprocess import load_pixels
-from ecosorter.training.bank import make_bank
-from ecosorter.training.cache import Cache
-from ecosorter.training.dataset import read_dataset
-from ecosorter.training.eight_bits import to_eight_bits
-from ecosorter.training.export import check_parity, made_with
-from ecosorter.training.export_network import float_graph
-from ecosorter.training.heldout import check_groups
-from ecosorter.training.network import WasteNet
+from ecosorter.progress import Progress, Silent
+from ecosorter.teaching.bank import make_bank
+from ecosorter.training.export.export import check_parity, made_with
+from ecosorter.training.export.int8 import to_eight_bits
+from ecosorter.training.export.network import float_graph
+from ecosorter.training.fit.network import WasteNet
+from ecosorter.training.fit.processes import is_first, wait_for
 from ecosorter.training.network_recipe import NetworkRecipe
-from ecosorter.training.photoset import PhotoSet, usable_photos
-from ecosorter.training.processes import is_first, wait_for
-from ecosorter.training.progress import Progress, Silent
 from ecosorter.training.runfolder import RunFolder
 from ecosorter.training.ship import HeldOut, help_to_train, hold_out, prepare, together, train_network
-from ecosorter.training.yardstick import HeldOutFigures, calibrated, known_sources, measure
 
 _PROVED = 128  # photos on which ONNX and torch must agree
 _BUNDLE_BYTES, _TEXT_BYTES = 5_000_000, 50_000  # of a bundle in all, and of its card and description
@@ -146,7 +147,7 @@ def _trained(
 
 def _card(info: BundleInfo, figures: HeldOutFigures, photos: PhotoSet) -> str:
     environment = Environment(
-        loader=PackageLoader("ecosorter.training"),
+        loader=PackageLoader("ecosorter.training.export"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -1,0 +1,285 @@
+"""Read a data set: labelled photos from folders or from a CSV manifest.
+
+A folder of photos has one of two shapes::
+
+    trashnet/glass/a.jpg                 (a) class folders: one source, named like the folder
+    trashnet/glass/bottle-17/b.jpg           photos in a sub-folder of a class show one object: a group
+    photos/trashnet/glass/a.jpg          (b) folders of class folders: one source each
+
+Photos that lie directly in one of its sub-folders make it (a). Without any, it is (a) if all sub-folders have names
+of known classes (aliases.toml) and not all of theirs have, else (b). Where that does not fit, write a manifest::
+
+    path,label,source,group
+    photos/a.jpg,kaca,kitchen,bottle-17
+
+Relative paths start at the manifest's folder. `source` and `group` may be missing or empty: the source is then the
+manifest's file name without its ending. Other columns are ignored. Commas, semicolons and tabs all separate, as
+spreadsheets in different countries write them.
+"""
+
+import csv
+import hashlib
+import io
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecosorter.datasets.class_names import nearest_known, one_of_the_seven
+from ecosorter.errors import DatasetError
+from ecosorter.photos import find_photos
+
+_COLUMNS = ("path", "label", "source", "group")
+_NAMED_AT_MOST = 5  # of many like faults, so that a message stays readable
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoRow:
+    """One labelled photo.
+
+    Attributes:
+        path: where it lies; it need not be readable.
+        label: its class.
+        source: whose photos these are: one camera, place or data set.
+        group: photos of one source with the same group show the same object; ``""`` means that nothing is known.
+    """
+
+    path: Path
+    label: str
+    source: str
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Labelled photos, and the classes that occur among them, sorted."""
+
+    rows: tuple[PhotoRow, ...]
+    classes: tuple[str, ...]
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """``[rows]``: the index in `classes` of each row's label."""
+        index = {name: i for i, name in enumerate(self.classes)}
+        return np.array([index[row.label] for row in self.rows], dtype=np.int64)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of the sources, each once, sorted."""
+        return tuple(sorted({row.source for row in self.rows}))
+
+
+def read_dataset(paths: Sequence[Path], *, own_classes: bool = False) -> Dataset:
+    """Read folders and manifests into one data set.
+
+    Args:
+        paths: each a folder or a CSV manifest, as the module's docstring says.
+        own_classes: keep the class names as they are instead of mapping them to the seven.
+
+    Returns:
+        Rows in the order of `paths`, within a folder sorted by path. No photo is opened.
+
+    Raises:
+        DatasetError: nothing there, no photos, an unknown class name, a broken manifest, a photo listed twice, or
+            two folders that would be sources of the same name.
+    """
+    rows: list[PhotoRow] = []
+    folder_of_source: dict[str, Path] = {}
+    for path in paths:
+        if path.is_dir():
+            found = _read_folder(path, own_classes)
+            folder = Path(os.path.abspath(path))  # noqa: PTH100 - Path.resolve would follow links
+            for source in dict.fromkeys(row.source for row in found):
+                if (other := folder_of_source.setdefault(source, folder)) != folder:
+                    raise DatasetError(f"{other} and {folder} both have a source '{source}'; rename one folder.")
+        elif path.exists():
+            found = _read_manifest(path, own_classes)
+        else:
+            raise DatasetError(f"There is no {path}; give a folder of class folders or a CSV manifest.")
+        if not found:
+            raise DatasetError(f"{path} lists no photos.")
+        rows += found
+    _refuse_repeated(rows)
+    return dataset_of(rows)
+
+
+def dataset_of(rows: Iterable[PhotoRow]) -> Dataset:
+    """Return a data set of these rows, with the classes that occur in them."""
+    kept = tuple(rows)
+    return Dataset(kept, tuple(sorted({row.label for row in kept})))
+
+
+def write_manifest(dataset: Dataset, path: Path) -> None:
+    """Write a data set as a CSV manifest that `read_dataset` reads back to the same rows.
+
+    Paths below the manifest's folder are written relative to it, others absolute. Class names of one's own
+    are only kept when it is read with `own_classes`.
+
+    Raises:
+        DatasetError: a name that is not text (bytes that are no UTF-8).
+    """
+    folder = os.path.abspath(path.parent)  # noqa: PTH100 - Path.resolve would follow links
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".tmp")
+    try:
+        with beside.open("w", encoding="utf-8", newline="") as file:
+            table = csv.writer(file)  # lines end in CR LF: with LF alone, a CR in a name would not be quoted
+            table.writerow(_COLUMNS)
+            for row in dataset.rows:
+                photo = Path(os.path.abspath(row.path))  # noqa: PTH100
+                shown = photo.relative_to(folder) if photo.is_relative_to(folder) else photo
+                table.writerow((shown, row.label, row.source, row.group))
+    except UnicodeEncodeError as error:
+        beside.unlink()
+        raise DatasetError(f"A file name is no UTF-8 text and has no place in a manifest: {error}") from error
+    beside.replace(path)
+
+
+def fingerprint(photos: Iterable[tuple[str, str]]) -> str:
+    """Return what tells a set of labelled photos from any other: it changes with every photo's bytes or label.
+
+    Args:
+        photos: (SHA-256 of the bytes, label) of each photo, in any order; the hash is ``""`` where the bytes cannot
+            be read. Paths do not matter.
+
+    Returns:
+        A SHA-256 in hexadecimal, over the sorted pairs.
+    """
+    pairs = sorted(f"{digest} {label}\n" for digest, label in photos)
+    return hashlib.sha256("".join(pairs).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _read_folder(folder: Path, own_classes: bool) -> list[PhotoRow]:
+    photos = [(photo, photo.relative_to(folder).parts) for photo in find_photos([folder])]
+    for photo, parts in photos:
+        if len(parts) < 2:
+            if photo.is_dir():
+                raise DatasetError(f"{photo} cannot be listed; check its permissions.")
+            raise DatasetError(
+                f"{photo} lies directly in {folder}, where class folders should be: give the folder above, "
+                "or move the photo into the folder of its class."
+            )
+    if _holds_classes(folder, [parts[:-1] for _, parts in photos]):
+        named = [(photo, _name_of(folder), parts) for photo, parts in photos]
+    else:
+        named = [(photo, parts[0], parts[1:]) for photo, parts in photos]
+    labels = _labels((parts[0] for _, _, parts in named), folder, own_classes)
+    return [
+        PhotoRow(photo, labels[parts[0]], source, "/".join(parts[:-1]) if len(parts) > 2 else "")
+        for photo, source, parts in named
+    ]
+
+
+def _holds_classes(folder: Path, places: Sequence[tuple[str, ...]]) -> bool:
+    """Tell whether a folder holds class folders (a) or folders of class folders (b).
+
+    Args:
+        folder: for error messages.
+        places: the names of the folders between `folder` and each photo, at least one.
+
+    Raises:
+        DatasetError: some sub-folders can only be classes and some only sources.
+    """
+    classes = dict.fromkeys(place[0] for place in places)
+    direct = {place[0] for place in places if len(place) == 1}
+    if not direct:
+        below = {place[1] for place in places}
+        return all(map(one_of_the_seven, classes)) and not all(map(one_of_the_seven, below))
+    if other := next((name for name in classes if name not in direct and not one_of_the_seven(name)), None):
+        raise DatasetError(
+            f"{folder} mixes class folders ('{min(direct)}' has photos directly in it) with other folders "
+            f"('{other}' has none, and is no class name): give either class folders, or one folder a source with "
+            "class folders in it."
+        )
+    return True
+
+
+def _name_of(path: Path) -> str:
+    return Path(os.path.abspath(path)).name or "photos"  # noqa: PTH100 - `.` and `..` have a name too
+
+
+def _labels(names: Iterable[str], where: Path, own_classes: bool) -> dict[str, str]:
+    """Return the label of each class name, or refuse the unknown ones together."""
+    labels = {name: name.strip() if own_classes else one_of_the_seven(name) for name in dict.fromkeys(names)}
+    unknown = [_unknown(name) for name, label in labels.items() if label is None]
+    if unknown:
+        raise DatasetError(f"{where} has {_few(unknown)}. {_ADVICE}")
+    return {name: label for name, label in labels.items() if label is not None}
+
+
+_ADVICE = "Rename what is meant as one of the seven, or keep your own class names with `--classes own`."
+
+
+def _unknown(name: str) -> str:
+    near = nearest_known(name)
+    return f"an unknown class '{name}'" + (f" (did you mean {' or '.join(near)}?)" if near else "")
+
+
+def _few(faults: Sequence[str]) -> str:
+    more = len(faults) - _NAMED_AT_MOST
+    return "; ".join(faults[:_NAMED_AT_MOST]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _read_manifest(manifest: Path, own_classes: bool) -> list[PhotoRow]:
+    try:
+        text = manifest.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise DatasetError(f"{manifest}, line {line}: not UTF-8; save the manifest as CSV in UTF-8.") from error
+    except OSError as error:
+        raise DatasetError(f"{manifest} cannot be read ({error.strerror}); check its permissions.") from error
+    header = text.partition("\n")[0]
+    table = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count), strict=True)
+    rows: list[PhotoRow] = []
+    faults: list[str] = []
+    try:
+        names = [name.strip().casefold() for name in next(table, [])]
+        columns = {name: names.index(name) for name in _COLUMNS if name in names}
+        if missing := [name for name in ("path", "label") if name not in columns]:
+            raise DatasetError(
+                f"{manifest} has no column {' and no column '.join(missing)}; its first line must name the columns "
+                "path,label and may name source,group."
+            )
+        for cells in table:
+            if not cells:  # an empty line
+                continue
+            if len(cells) != len(names):
+                faults.append(f"line {table.line_num}: {len(cells)} columns instead of {len(names)}")
+                continue
+            row = _row({name: cells[i] for name, i in columns.items()}, manifest, own_classes)
+            if isinstance(row, str):
+                faults.append(f"line {table.line_num}: {row}")
+            else:
+                rows.append(row)
+    except csv.Error as error:
+        raise DatasetError(f"{manifest}, line {table.line_num}: no CSV ({error}); correct the line.") from error
+    if faults:
+        advice = f" {_ADVICE}" if any("unknown class" in fault for fault in faults) else ""
+        raise DatasetError(f"{manifest}, {_few(faults)}.{advice}")
+    return rows
+
+
+def _row(cells: Mapping[str, str], manifest: Path, own_classes: bool) -> PhotoRow | str:
+    """Return a line of a manifest as a row, or what is wrong with it."""
+    name = cells["label"].strip()
+    if not cells["path"].strip():
+        return "the path is empty"
+    if not name:
+        return "the label is empty"
+    label = name if own_classes else one_of_the_seven(name)
+    if label is None:
+        return _unknown(name)
+    source = cells.get("source", "").strip() or manifest.stem
+    return PhotoRow(manifest.parent / cells["path"], label, source, cells.get("group", "").strip())
+
+
+def _refuse_repeated(rows: Sequence[PhotoRow]) -> None:
+    seen: dict[str, PhotoRow] = {}
+    for row in rows:
+        first = seen.setdefault(os.path.abspath(row.path), row)  # noqa: PTH100 - resolving 50,000 links is slow
+        if first is not row:
+            labels = "" if first.label == row.label else f", as '{first.label}' and as '{row.label}'"
+            raise DatasetError(f"{row.path} is listed twice{labels}; list every photo once.")

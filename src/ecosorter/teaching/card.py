@@ -1,0 +1,89 @@
+"""What a taught model says of itself: its `bundle.json` and its card."""
+
+import platform
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ecosorter.bundle import CARD, Bundle, BundleInfo, DataSource
+from ecosorter.datasets.dataset import PhotoRow, fingerprint
+from ecosorter.datasets.scan import PhotoFacts
+from ecosorter.decision import Thresholds
+from ecosorter.teaching.refit import HOLD_NEW, HOLD_OLD, OWN_SHARE
+from ecosorter.teaching.result import Lesson
+
+_LIBRARIES = ("ecosorter", "numpy", "scipy", "onnx", "onnxruntime")
+
+
+def describe(
+    old: BundleInfo,
+    classes: Sequence[str],
+    rows: Sequence[PhotoRow],
+    facts: Sequence[PhotoFacts],
+    lesson: Lesson,
+    temperature: float,
+    thresholds: Thresholds,
+) -> BundleInfo:
+    """Return the description of a taught model.
+
+    Args:
+        old: of the model that was taught.
+        classes: of the new one.
+        rows: the photos that were taught.
+        facts: of each row.
+        lesson: what came of it.
+        temperature: of the new model.
+        thresholds: of the new model.
+    """
+    created = datetime.now(UTC).replace(microsecond=0).isoformat()
+    pairs = [(fact.sha256, row.label, row.source) for fact, row in zip(facts, rows, strict=True)]
+    sources = []
+    for name in sorted({source for _, _, source in pairs}):
+        mine = [(sha256, label) for sha256, label, source in pairs if source == name]
+        sources.append(DataSource(name=name, photos=len(mine), fingerprint=fingerprint(mine)))
+    everything = fingerprint((sha256, label) for sha256, label, _ in pairs)
+    return old.model_copy(
+        update={
+            "name": old.name if old.name.endswith("-taught") else f"{old.name}-taught",
+            "version": f"{created[:10]}-{everything[:8]}",
+            "created": created,
+            "classes": tuple(classes),
+            "temperature": temperature,
+            "thresholds": thresholds,
+            # What was measured before tells of the body; it is not measured again on photos that are not here.
+            "metrics": {"lesson": lesson.model_dump(mode="json"), "base": old.metrics.get("base", old.metrics)},
+            "data": [*(source for source in old.data if source not in sources), *sources],
+            "recipe": {
+                "name": "teach",
+                "base": {"name": old.name, "version": old.version, "sha256": old.sha256},
+                "hold_old": HOLD_OLD,
+                "hold_new": HOLD_NEW,
+                "own_share": OWN_SHARE,
+            },
+            "made_with": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
+        }
+    )
+
+
+def taught_card(info: BundleInfo, lesson: Lesson, base: Bundle) -> str:
+    """Return the card of a taught model in Markdown; that of the model it came from stands at its end.
+
+    Args:
+        info: what the new bundle says of itself.
+        lesson: what came of teaching.
+        base: the model that was taught.
+    """
+    environment = Environment(
+        loader=PackageLoader("ecosorter.teaching"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701  # Markdown, not HTML
+    )
+    card = base.folder / CARD
+    before = card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
+    lower = re.sub(r"^(#{1,5}) ", r"#\1 ", before, flags=re.MULTILINE)
+    return environment.get_template("taught.md.j2").render(info=info, lesson=lesson, base=base.info, card=lower)
