@@ -22,7 +22,8 @@ from ecosorter.errors import BundleError
 from ecosorter.preprocess import PreprocessSpec
 
 MODEL, INFO, CARD, BANK = "model.onnx", "bundle.json", "README.md", "bank.npz"
-FORMAT = 1
+FORMAT = 2
+"""What is written. Format 1, whose `metrics` had another form for each kind of recipe, is read too."""
 _LARGEST_BANK = 50_000_000  # bytes
 
 
@@ -67,7 +68,7 @@ class BundleInfo(BaseModel, frozen=True, extra="forbid"):
         bank_sha256: the same of `bank.npz`, by which the model can be taught (teaching/bank.py); None without one.
     """
 
-    format: Literal[1]
+    format: Literal[1, 2]
     name: str = Field(min_length=1)
     version: str = Field(min_length=1)
     created: Annotated[str, AfterValidator(_check_utc)]
@@ -237,9 +238,9 @@ def _read_info(path: Path) -> BundleInfo:
         raise BundleError(f"{path} is not valid JSON ({error}); copy the whole folder again.") from error
     if not isinstance(content, dict):
         raise BundleError(f"{path} must hold a JSON object; copy the whole folder again.")
-    if content.get("format") != FORMAT:
+    if content.get("format") not in range(1, FORMAT + 1):
         raise BundleError(
-            f"{path} is of format {content.get('format')!r}, and this program reads format {FORMAT}; "
+            f"{path} is of format {content.get('format')!r}, and this program reads format 1 to {FORMAT}; "
             "use the version of EcoSorter that wrote it, or a newer one."
         )
     try:

@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ecosorter.cli.bars import Bars
 from ecosorter.cli.options import ClassesOption, EngineOption, LangOption, RayAddressOption, language
@@ -20,6 +21,7 @@ from ecosorter.texts import Language, texts
 
 if TYPE_CHECKING:
     from ecosorter.evaluation.scores import Scores
+    from ecosorter.evaluation.unseen import Unseen
     from ecosorter.training.results import RunResult
 
 
@@ -47,7 +49,7 @@ def train(
     hold_out: Annotated[
         list[str] | None, typer.Option(help="A source to keep from training and measure on; may be repeated.")
     ] = None,
-    folds: Annotated[int, typer.Option(min=0, help="Cross-validation folds, grouped and stratified; 0 for none.")] = 0,
+    folds: Annotated[int, typer.Option(min=0, help="Measure by so many folds too; 0 as the recipe says.")] = 0,
     classes: ClassesOption = "seven",
     track: Annotated[Track, typer.Option(help="Also send the run to Weights & Biases.")] = Track.NONE,
     project: Annotated[str, typer.Option(help="Project in Weights & Biases.")] = "ecosorter",
@@ -56,78 +58,38 @@ def train(
     lang: LangOption = None,
 ) -> None:
     """Train a model on photos, measure it honestly, and export it."""
-    from ecosorter.training.network_recipe import network_recipe_names  # noqa: PLC0415
     from ecosorter.training.recipe import load_recipe  # noqa: PLC0415  # kept off the start-up of other commands
 
-    if recipe in network_recipe_names():
-        if backbone or hold_out or classes == "own" or track is not Track.NONE or engine == "ray":
-            raise typer.BadParameter(
-                "it trains a whole network and leaves out sources by itself; of the options it takes --out, --seed, "
-                "--epochs, --set, --folds and --lang",
-                param_hint=f"--recipe {recipe}",
-            )
-        flags = {"seed": seed, "finetune.epochs": epochs, **_pairs(settings or [])}
-        _train_network(photos, out or Path("runs") / recipe, recipe, flags, folds, language(lang))
-        return
-    flags = {"features.backbone": backbone, "seed": seed, "fit.epochs": epochs, **_pairs(settings or [])}
+    flags = {"features.backbone": backbone, "seed": seed, **_pairs(settings or [])}
     chosen = load_recipe(recipe, overrides=flags, environ=os.environ)
+    if epochs is not None:
+        flags["finetune.epochs" if chosen.finetune else "fit.epochs"] = epochs
+        chosen = load_recipe(recipe, overrides=flags, environ=os.environ)
     # torch comes in here, which takes seconds: after the recipe was found to be right
     with _all_to_stay():
         from ecosorter.datasets.cache import Cache  # noqa: PLC0415
-        from ecosorter.training.run import Request  # noqa: PLC0415
         from ecosorter.training.run import train as run  # noqa: PLC0415
         from ecosorter.training.tracking.tracker import open_tracker  # noqa: PLC0415
 
-    folder = out or Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{chosen.name}"
+    # Processes that train a network together must name the same folder, so that has no time in its name.
+    name = chosen.name if chosen.finetune else f"{datetime.now():%Y%m%d-%H%M%S}-{chosen.name}"
+    folder = out or Path("runs") / name
     words = language(lang)
-    request = Request(
-        photos=tuple(photos),
-        out=folder,
-        own_classes=classes == "own",
-        hold_out=tuple(hold_out or ()),
-        folds=folds,
-        language=words,
-        pool=joined(ray_address) if engine == "ray" else None,
-    )
     with Bars() as bars:
-        result = run(request, chosen, Cache(), open_tracker(track.value, folder, project), bars)
+        result = run(
+            photos,
+            folder,
+            chosen,
+            Cache(),
+            open_tracker(track.value, folder, project),
+            own_classes=classes == "own",
+            hold_out=hold_out or (),
+            fold_number=folds,
+            language=words,
+            pool=joined(ray_address) if engine == "ray" else None,
+            progress=bars,
+        )
     _print(result, folder, words)
-
-
-def _train_network(
-    photos: list[Path], out: Path, recipe: str, flags: Mapping[str, object], folds: int, words: Language
-) -> None:
-    """Train a network end to end, and say how it does on sources that it never saw; or measure it by folds only."""
-    from ecosorter.training.network_recipe import load_network_recipe  # noqa: PLC0415
-
-    chosen = load_network_recipe(recipe, overrides=flags, environ=os.environ)
-    from ecosorter.datasets.cache import Cache  # noqa: PLC0415  # torch comes in here
-    from ecosorter.training.crossvalidate import cross_validate  # noqa: PLC0415
-    from ecosorter.training.fit.processes import is_first  # noqa: PLC0415
-    from ecosorter.training.shipping import ship  # noqa: PLC0415
-
-    if folds:
-        with Bars() as bars:
-            result = cross_validate(photos, out, chosen, folds, Cache(), bars, words)
-        if is_first(chosen.trainer):
-            _print(result, out, words)
-        return
-    with Bars() as bars:
-        bundle = ship(photos, out, chosen, Cache(), bars)
-    if not is_first(chosen.trainer):
-        return
-    text, held_out = texts("train", words), bundle.info.metrics["held_out"]
-    table = Table(title=chosen.name)
-    for name in ("measured_on", "photos", "macro_recall", "frozen"):
-        table.add_column(text[name], justify="left" if name == "measured_on" else "right", overflow="fold")
-    for source, figures in held_out["sources"].items():
-        rates = (f"{figures[key]:.3f}" for key in ("macro_recall", "frozen"))
-        table.add_row(text["held_out"].format(source=source), str(figures["photos"]), *rates)
-    for key in ("mean", "worst"):
-        table.add_row(text[key], "", f"{held_out[key]:.3f}", f"{held_out[f'frozen_{key}']:.3f}")
-    console = Console()
-    console.print(table)
-    console.print(f"{text['bundle']}: {bundle.folder}", markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -153,34 +115,59 @@ def _pairs(settings: list[str]) -> dict[str, str]:
 
 def _print(result: "RunResult", folder: Path, words: Language) -> None:
     text = texts("train", words)
-    backbone = result.recipe.get("features", result.recipe)["backbone"]
-    table = Table(title=f"{result.recipe['name']} · {backbone}")
-    for name in ("measured_on", "photos", "accuracy", "interval", "macro_f1", "calibration_error"):
-        table.add_column(text[name], justify="left" if name == "measured_on" else "right", overflow="fold")
-
-    def add(name: str, scores: "Scores") -> None:
-        low, high = scores.accuracy_interval
-        interval = f"{low:.3f} - {high:.3f}"
-        figures = (
-            f"{scores.accuracy:.3f}",
-            interval,
-            f"{scores.macro_f1:.3f}",
-            f"{scores.calibration_error:.3f}",
-        )
-        table.add_row(name, str(scores.photos), *figures)
-
-    for fit in filter(None, (result.fit, result.compared)):
-        kind = "all_folds" if fit.name == "cross-validation" else "honest"
-        add(text["leaky" if fit.leaky else kind], fit.scores)
-    for name, scores in result.held_out.items():
-        add(text["held_out"].format(source=name), scores)
-    for number, scores in enumerate(result.folds, start=1):
-        add(text["fold"].format(number=number), scores)
     console = Console()
+    title = f"{result.recipe['name']} · {result.recipe['features']['backbone']}"
+    columns = ("photos", "accuracy", "interval", "macro_f1", "calibration_error")
+    table = _table(title, text, "measured_on", columns)
+    compared = [fit for fit in (result.fit, result.compared) if fit]
+    for fit in compared:
+        kind = "leaky" if fit.leaky else "out_of_fold" if fit.name == "out-of-fold" else "honest"
+        table.add_row(text[kind], *_cells(fit.scores))
+    if result.linear_probe:
+        table.add_row(text["linear_probe"], *_cells(result.linear_probe.scores))
+    for number, scores in enumerate(result.folds, start=1):
+        table.add_row(text["fold"].format(number=number), *_cells(scores))
     console.print(table)
+    if result.held_out:
+        console.print(_unseen(result.unseen(), text))
     for note in result.notes:
         console.print(f"- {note.say(words)}", markup=False, highlight=False, soft_wrap=True)
     for key in ("bundle", "report.html"):
-        if (folder / key).exists():  # a cross-validation has no model
-            name = text[key.partition(".")[0]]
-            console.print(f"{name}: {folder / key}", markup=False, highlight=False, soft_wrap=True)
+        name = text[key.partition(".")[0]]
+        console.print(f"{name}: {folder / key}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _unseen(found: "Unseen", text: Mapping[str, str]) -> Table:
+    """Return the table of sources that the model never saw, those that count first."""
+    table = _table(text["unseen"], text, "source", ("photos", "macro_recall", "top2", "coverage", "answered_accuracy"))
+    for key in ("aside", "yardstick"):
+        if mean := getattr(found, key):
+            name = text[f"{key}_mean"].format(number=mean.sources)
+            recall = f"{mean.macro_recall:.3f} ({mean.interval[0]:.3f} - {mean.interval[1]:.3f})"
+            table.add_row(name, "", recall, *_rates(mean.top2_accuracy, mean.coverage, mean.answered_accuracy))
+            table.add_row(f"  {text['worst']}: {mean.worst_source}", "", f"{mean.worst:.3f}", "", "", "")
+    for name, source in sorted(found.sources.items(), key=lambda pair: not pair[1].counts):
+        label = name if source.counts else f"{name} *"
+        rates = _rates(source.macro_recall, source.top2_accuracy, source.coverage, source.answered_accuracy)
+        table.add_row(label, str(source.photos), *rates)
+    if any(not source.counts for source in found.sources.values()):
+        table.caption = text["counts_not"]
+    return table
+
+
+def _table(title: str, text: Mapping[str, str], first: str, columns: Sequence[str]) -> Table:
+    table = Table(title=Text(title))
+    table.add_column(text[first], overflow="fold")
+    for name in columns:
+        table.add_column(text[name], justify="right", overflow="fold")
+    return table
+
+
+def _cells(scores: "Scores") -> tuple[str, ...]:
+    low, high = scores.accuracy_interval
+    rates = _rates(scores.macro_f1, scores.calibration_error)
+    return (str(scores.photos), f"{scores.accuracy:.3f}", f"{low:.3f} - {high:.3f}", *rates)
+
+
+def _rates(*values: float | None) -> tuple[str, ...]:
+    return tuple("-" if value is None else f"{value:.3f}" for value in values)

@@ -59,6 +59,17 @@ class PhotoSet:
         """The number of each photo's class ``[n]``."""
         return np.array([self.classes.index(row.label) for row in self.rows], np.int64)
 
+    @property
+    def files(self) -> list[tuple[Path, str]]:
+        """Path and sha256 of every photo."""
+        return [self.file(row) for row in range(len(self.rows))]
+
+    def count(self, rows: Index) -> dict[str, int]:
+        """Return how many of some photos each class has."""
+        return dict(
+            zip(self.classes, np.bincount(self.labels[rows], minlength=len(self.classes)).tolist(), strict=True)
+        )
+
     def check_sources(self, names: Sequence[str]) -> None:
         """Refuse sources that are not there.
 

@@ -70,6 +70,7 @@ def score(
         loss=-float(np.log(np.maximum(probabilities[np.arange(len(labels)), labels], SMALLEST)).mean()),
         accuracy=float(right.mean()),
         accuracy_interval=_accuracy_interval(right, groups, seed, resamples),
+        top2_accuracy=float(_among_first(probabilities, labels, 2).mean()),
         macro_f1=float(f1[present].mean()),
         macro_recall=float(recall[present].mean()),
         per_class={
@@ -91,6 +92,12 @@ def score(
 def macro_recall(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
     """Return the mean over the classes that occur of the share of their photos that are found, 0..1."""
     return float(np.mean([(predicted[labels == label] == label).mean() for label in np.unique(labels)]))
+
+
+def _among_first(probabilities: NDArray[np.float64], labels: NDArray[np.int64], most: int) -> NDArray[np.bool_]:
+    """Tell of each photo whether its class is among the `most` probable ones."""
+    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :most]
+    return (best == labels[:, None]).any(axis=1)
 
 
 def _accuracy_interval(

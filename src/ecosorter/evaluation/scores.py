@@ -30,6 +30,7 @@ class Scores(_Result):
     Attributes:
         loss: mean cross-entropy of the calibrated probabilities, in nats.
         accuracy_interval: 95 % bootstrap interval of the accuracy.
+        top2_accuracy: share of photos whose class is among the two most probable.
         confusion: rows are true classes, columns predicted ones, in the order of `classes`.
         calibration_error: expected calibration error after temperature scaling (`_before`: without it).
         coverage_curve: (share answered, accuracy on those) from the surest photo to all of them.
@@ -42,6 +43,7 @@ class Scores(_Result):
     loss: float
     accuracy: float
     accuracy_interval: tuple[float, float]
+    top2_accuracy: float
     macro_f1: float
     macro_recall: float
     per_class: dict[str, ClassScores]

@@ -21,11 +21,11 @@ from torch import Tensor, nn
 from ecosorter.datasets.cache import Cache
 from ecosorter.errors import BackboneError
 from ecosorter.pool import mapped
-from ecosorter.preprocess import PreprocessSpec, load_pixels
+from ecosorter.preprocess import PreprocessSpec, load_views
 from ecosorter.progress import Advance
 from ecosorter.session import run_session
 from ecosorter.training.backbones.find import Backbone
-from ecosorter.training.backbones.graphs import LUMA, join, preprocess_graph
+from ecosorter.training.backbones.graphs import LUMA
 
 Output = Literal["pooled", "flattened"]
 
@@ -40,18 +40,18 @@ class Engine(Protocol):
 
 
 class OnnxEngine:
-    """The backbone's ONNX graph behind the preprocessing graph: the same two that are shipped.
+    """The front of the model that ships: preprocessing and backbone in ONNX (`graphs.front_graph`).
 
     On two cores it computes MobileNetV2 several times as fast as torch does (`make bench`).
     """
 
     name = "onnx"
 
-    def __init__(self, spec: PreprocessSpec, backbone: ModelProto, threads: int = 0) -> None:
-        """Join the graphs; `threads` are those of the model, 0 for one a core."""
+    def __init__(self, front: ModelProto, threads: int = 0) -> None:
+        """Take the graph; `threads` are those of the model, 0 for one a core."""
         self._threads = threads
-        self._outputs = [value.name for value in backbone.graph.output]
-        self._model = join(preprocess_graph(spec), backbone, self._outputs).SerializeToString()
+        self._outputs = [value.name for value in front.graph.output]
+        self._model = front.SerializeToString()
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:  # opened late: the engine may go to other processes before
@@ -110,12 +110,19 @@ class FeatureSource:
 
     Pooled features are float32 [d]. Flattened ones are the whole map, float16 [d * h * w]: 100,352 numbers for
     ResNet50, so half precision halves 1.2 GB for 3,042 photos; its relative error (0.0005) is far below the
-    differences between photos.
+    differences between photos. With several views of a photo, one follows the other.
+
+    Attributes:
+        backbone: the network.
+        spec: from a photo to pixels; its `zooms` are the views.
+        output: what is kept.
+        variant: what else was done to the network's graph, for example its 8-bit integers; ``""`` for nothing.
     """
 
     backbone: Backbone
     spec: PreprocessSpec
     output: Output
+    variant: str = ""
 
     @property
     def dtype(self) -> type[np.floating]:
@@ -124,7 +131,7 @@ class FeatureSource:
 
     def key(self, photo_hash: str, engine: str) -> str:
         """Return the cache key of one photo's feature."""
-        rule = f"{self.backbone.fingerprint}:{self.spec.model_dump_json()}:{self.output}:{engine}"
+        rule = f"{self.backbone.fingerprint}:{self.spec.model_dump_json()}:{self.output}:{engine}{self.variant}"
         return f"features-v1:{hashlib.sha256(rule.encode()).hexdigest()}:{photo_hash}"
 
 
@@ -154,7 +161,7 @@ def extract(
         advance: called as photos are finished.
 
     Returns:
-        [n, d] of `source.dtype`, in the order of `photos`; [0, 0] for no photos.
+        [n, views * d] of `source.dtype`, in the order of `photos`; [0, 0] for no photos.
 
     Raises:
         PhotoError: when a photo no longer opens.
@@ -197,7 +204,7 @@ def _computed(
 ) -> Iterator[dict[str, NDArray[np.floating]]]:
     """Yield the features of a batch of photos, by key."""
     for keys, pixels in _decoded(paths, source.spec, batch_size):
-        yield dict(zip(keys, _kept(source, *engine(pixels)), strict=True))
+        yield dict(zip(keys, _kept(source, len(keys), *engine(pixels)), strict=True))
 
 
 def _computed_in_pool(
@@ -211,35 +218,35 @@ def _computed_in_pool(
 
 def _batch(source: FeatureSource, engine: Engine, paths: dict[str, Path]) -> dict[str, NDArray[np.floating]]:
     """Decode and compute one batch, in a process of the pool."""
-    pixels = np.stack([load_pixels(path, source.spec) for path in paths.values()])
-    return dict(zip(paths, _kept(source, *engine(pixels)), strict=True))
+    pixels = np.concatenate([load_views(path, source.spec) for path in paths.values()])
+    return dict(zip(paths, _kept(source, len(paths), *engine(pixels)), strict=True))
 
 
 def _kept(
-    source: FeatureSource, pooled: NDArray[np.float32], places: NDArray[np.float32] | None
+    source: FeatureSource, photos: int, pooled: NDArray[np.float32], places: NDArray[np.float32] | None
 ) -> NDArray[np.floating]:
     if source.output == "pooled":
-        return pooled
+        return pooled.reshape(photos, -1)
     if places is None:
         raise BackboneError(f"{source.backbone.name} has no feature map to flatten; use features.output = 'pooled'.")
     limit = np.finfo(np.float16).max
-    return places.reshape(len(places), -1).clip(-limit, limit).astype(np.float16)
+    return places.reshape(photos, -1).clip(-limit, limit).astype(np.float16)
 
 
 def _decoded(
     paths: dict[str, Path], spec: PreprocessSpec, batch_size: int
 ) -> Iterator[tuple[list[str], NDArray[np.uint8]]]:
-    """Yield batches of (keys, pixels), decoding the next two batches in threads meanwhile."""
+    """Yield batches of (keys, pixels of every view), decoding the next two batches in threads meanwhile."""
     items = iter(paths.items())
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         ahead: deque[tuple[str, Future[NDArray[np.uint8]]]] = deque()
 
         def top_up() -> None:
             while len(ahead) < 3 * batch_size and (item := next(items, None)):
-                ahead.append((item[0], pool.submit(load_pixels, item[1], spec)))
+                ahead.append((item[0], pool.submit(load_views, item[1], spec)))
 
         top_up()
         while ahead:
             batch = [ahead.popleft() for _ in range(min(batch_size, len(ahead)))]
             top_up()
-            yield [key for key, _ in batch], np.stack([future.result() for _, future in batch])
+            yield [key for key, _ in batch], np.concatenate([future.result() for _, future in batch])

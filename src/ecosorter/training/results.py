@@ -1,11 +1,16 @@
 """What a training run found out, as data: the report, the tracker, the bundle and `--json` all read these."""
 
+import os
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from ecosorter.datasets.photoset import SourceCount
+from ecosorter.datasets.photoset import Index, PhotoSet, SourceCount
 from ecosorter.evaluation.scores import LabelledPrediction, Scores
+from ecosorter.evaluation.unseen import Unseen, unseen
 from ecosorter.texts.note import Note
 
 
@@ -14,11 +19,11 @@ class _Result(BaseModel):
 
 
 class Epoch(_Result):
-    """One pass over the training rows. A figure that the recipe has no photos for is None."""
+    """One pass over the training rows. A figure that the recipe does not measure is None."""
 
     epoch: int
     train_loss: float
-    train_accuracy: float
+    train_accuracy: float | None = None
     validation_loss: float | None = None
     validation_accuracy: float | None = None
     test_loss: float | None = None
@@ -27,11 +32,11 @@ class Epoch(_Result):
 
 
 class FitRecord(_Result):
-    """One head that was fitted.
+    """One fit, or several that each answered what they never saw.
 
     Attributes:
         name: ``"after-split"`` (honest), ``"before-split"`` (leaky, as published), ``"no-balance"``, or
-            ``"cross-validation"``: of several networks, each measured on what it never saw.
+            ``"out-of-fold"``: of several fits, each measured on what it never saw.
         leaky: True when test rows are mixtures of training rows.
         counts_before, counts_after: rows by class before and after balancing.
         best_epoch: the epoch whose weights were kept, counted from 0.
@@ -47,16 +52,27 @@ class FitRecord(_Result):
     scores: Scores
 
 
+class LinearProbe(_Result):
+    """The same network with nothing but its head fitted, measured in the same way: what training all of it is worth."""
+
+    scores: Scores
+    held_out: dict[str, Scores] = {}
+
+
 class RunResult(_Result):
-    """A whole training run.
+    """A whole training run: the one type that holds what was measured.
 
     Attributes:
         recipe: the resolved recipe, as plain data.
+        protocol: how it was measured: ``"holdout"``, ``"kfold"`` or ``"leave-sources-out"``.
         split: photos in each part, for example ``{"train": 2022, "validation": 0, "test": 505}``.
-        fit: the head that was exported; where nothing was, the cross-validation, in which every photo is a test photo.
+        fit: with ``holdout``, the fit that was exported; else all photos, each answered by a fit that never saw it.
         compared: the same recipe with the other order of balancing and splitting, when asked for.
-        held_out: scores on sources that training never saw, by source.
+        held_out: scores on sources that the fits which answered them never saw, by source.
+        left_out_together: the groups of sources, with ``leave-sources-out``.
+        kept_away: the sources that the exported model never saw either.
         folds: scores of each cross-validation fold.
+        linear_probe: see `LinearProbe`.
         answers: one for each test photo of `fit`.
         notes: sentences that the reader must know (a leaky figure, a class too small for SMOTE …).
     """
@@ -66,11 +82,39 @@ class RunResult(_Result):
     classes: tuple[str, ...]
     recipe: dict[str, Any]
     sources: list[SourceCount]
+    protocol: str
     split: dict[str, int]
     fit: FitRecord
     compared: FitRecord | None = None
     held_out: dict[str, Scores] = {}
+    left_out_together: tuple[tuple[str, ...], ...] = ()
+    kept_away: tuple[str, ...] = ()
     folds: list[Scores] = []
+    linear_probe: LinearProbe | None = None
     answers: list[LabelledPrediction] = []
     notes: list[Note] = []
     made_with: dict[str, str] = {}
+
+    def unseen(self, held_out: Mapping[str, Scores] | None = None) -> Unseen:
+        """Return the yardstick's figures of `held_out`, or of the scores that are given."""
+        return unseen(
+            self.held_out if held_out is None else held_out,
+            self.left_out_together,
+            self.recipe["evaluation"]["aside"],
+        )
+
+
+def labelled_predictions(photos: PhotoSet, rows: Index, probabilities: NDArray[np.float64]) -> list[LabelledPrediction]:
+    """Return a model's answer to each photo, given calibrated probabilities ``[n, classes]``.
+
+    A row below 0 is a synthetic one, which has no photo, and is left out.
+    """
+    return [
+        LabelledPrediction(
+            path=os.fsencode(photos.rows[row].path).decode("utf-8", "backslashreplace"),  # JSON has no other names
+            label=photos.rows[row].label,
+            probabilities=dict(zip(photos.classes, line.tolist(), strict=True)),
+        )
+        for row, line in zip(rows.tolist(), probabilities, strict=True)
+        if row >= 0
+    ]

@@ -18,8 +18,8 @@ from typing import Any
 
 from ecosorter.errors import RunError
 from ecosorter.files import write_text
-from ecosorter.training.fit.processes import once, wait_for
 from ecosorter.training.results import RunResult
+from ecosorter.training.waiting import once, wait_for
 
 
 class RunFolder:

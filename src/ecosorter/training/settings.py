@@ -37,6 +37,7 @@ def load(
     *,
     overrides: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
+    renamed: Mapping[str, str] | None = None,
 ) -> Kind:
     """Read settings and put environment and flags over them.
 
@@ -48,16 +49,19 @@ def load(
             None stands for a flag that was not given.
         environ: variables named ``ECOSORTER_<SECTION>__<KEY>``, with ``ECOSORTER_TRAIN__SEED`` and ``…__NAME`` for
             the keys outside of sections; others are not looked at. Lists and tables are written as in TOML.
+        renamed: keys that were called otherwise, with what they are called now. They are refused with their new name.
 
     Raises:
-        RecipeError: no such recipe, no TOML, an unknown key, or a value that is not allowed. The message has a
-            line for each.
+        RecipeError: no such recipe, no TOML, an unknown or renamed key, or a value that is not allowed. The message
+            has a line for each.
     """
     data = _read(folder, name_or_path)
     from_environment = _from_environment(environ or {})
     flags = {key: value for key, value in (overrides or {}).items() if value is not None}
     for key, value in {**from_environment, **flags}.items():
         _put(data, key.split("."), _understood(value))
+    if old := [key for key in renamed or {} if _holds(data, key.split("."))]:
+        raise RecipeError("\n".join(f"Renamed key: '{key}' is now {(renamed or {})[key]}." for key in old))
     try:
         return kind.model_validate(data)
     except ValidationError as error:
@@ -110,6 +114,14 @@ def _put(data: dict[str, Any], path: Sequence[str], value: Any) -> None:
         data[section] = dict(inner) if isinstance(inner, dict) else {}
         data = data[section]
     data[key] = value
+
+
+def _holds(data: Any, path: Sequence[str]) -> bool:
+    for key in path:
+        if not isinstance(data, dict) or key not in data:
+            return False
+        data = data[key]
+    return True
 
 
 def _complaints(kind: type[BaseModel], error: ValidationError, from_environment: Mapping[str, str]) -> Iterator[str]:

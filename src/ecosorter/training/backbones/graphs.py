@@ -65,6 +65,11 @@ def preprocess_graph(spec: PreprocessSpec) -> ModelProto:
     )
 
 
+def front_graph(spec: PreprocessSpec, backbone: ModelProto) -> ModelProto:
+    """Return the graph from `pixels` to what the backbone gives: `pooled`, and `map` where it has one."""
+    return join(preprocess_graph(spec), backbone, [value.name for value in backbone.graph.output])
+
+
 def pooled_head_graph(layers: Sequence[Layer], channels: int | None) -> ModelProto:
     """Return a head on pooled features, with a class-activation map.
 

@@ -1,8 +1,11 @@
 """The model card: what a bundle was made of, how it was measured, and what it must not be used for."""
 
+from pathlib import Path
+
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ecosorter.bundle import BundleInfo
+from ecosorter.datasets.sources import known_sources
 from ecosorter.evaluation.scores import Scores
 from ecosorter.training.results import RunResult
 
@@ -21,13 +24,30 @@ def model_card(info: BundleInfo, result: RunResult) -> str:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701  # Markdown, not HTML
     )
-    return environment.get_template("card.md.j2").render(info=info, result=result, row=_row)
+    backbone = str(result.recipe["features"]["backbone"])
+    return environment.get_template("card.md.j2").render(
+        # Of a path its end: whose computer it lay on is nobody's business.
+        backbone="/".join(Path(backbone).parts[-2:]) if "/" in backbone else backbone,
+        info=info,
+        result=result,
+        known=known_sources(),
+        row=_row,
+        rate=_rate,
+        number=_number,
+    )
 
 
 def _row(name: str, scores: Scores) -> str:
     low, high = scores.accuracy_interval
-    answered = "-" if scores.answered_accuracy is None else f"{scores.answered_accuracy:.3f}"
     return (
         f"| {name} | {scores.photos} | {scores.accuracy:.3f} ({low:.3f} to {high:.3f}) | {scores.macro_f1:.3f} "
-        f"| {scores.calibration_error:.3f} | {scores.coverage:.2f} | {answered} |"
+        f"| {scores.calibration_error:.3f} | {scores.coverage:.2f} | {_number(scores.answered_accuracy)} |"
     )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _rate(value: float | None) -> str:
+    return "none" if value is None else f"{100 * value:.0f} %"

@@ -114,6 +114,7 @@ class _Page:
             "gap_points": self._gap_points(),
             "weakest": min(scores.classes, key=lambda label: _recall(scores.per_class[label])),
             "held_out_mean": _mean(one.accuracy for one in result.held_out.values()),
+            "unseen": result.unseen() if result.held_out else None,
             "fold_mean": _mean(accuracies),
             "fold_spread": stdev(accuracies) if len(accuracies) > 1 else math.nan,
             "curves": [{"fit": fit, "figures": self.figures.curves(fit)} for fit in self.fits if fit.epochs],
