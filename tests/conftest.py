@@ -1,6 +1,8 @@
 """What every test may use: the shared photos where they are, and photos made on the spot."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,3 +15,18 @@ def shared() -> Path:
     if not (folder / "photos").is_dir():
         pytest.skip(f"needs the real photos, and {folder} is not there (set ECOSORTER_SHARED)")
     return folder
+
+
+@pytest.fixture
+def small_disk() -> Iterator[None]:
+    """Let writing fail, as on a full disk, where a file gets larger than 64 kB."""
+    if sys.platform == "win32":
+        pytest.skip("Windows has no such limit")
+    import resource  # noqa: PLC0415 - not on Windows
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64_000, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

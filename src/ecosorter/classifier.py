@@ -50,6 +50,11 @@ class Prediction:
     probabilities: dict[str, float]
     error: str
 
+    @classmethod
+    def failed(cls, path: str, error: PhotoError) -> Self:
+        """Return what came of a photo that could not be used."""
+        return cls(path, error.status, None, None, None, "", (), {}, str(error))
+
 
 class Classifier:
     """A loaded model. Any number of threads may use one at the same time.
@@ -193,7 +198,7 @@ class Classifier:
         predictions = iter(self.predict([item for item in loaded if not isinstance(item, PhotoError)]))
         for (name, _), item in zip(batch, loaded, strict=True):
             if isinstance(item, PhotoError):
-                yield Prediction(name, item.status, None, None, None, "", (), {}, str(item))
+                yield Prediction.failed(name, item)
             else:
                 yield replace(next(predictions), path=name)
 

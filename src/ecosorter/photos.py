@@ -3,6 +3,7 @@
 import glob
 import os
 import stat
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -81,6 +82,14 @@ class Limits:
 
 
 _DEFAULT = Limits()
+
+
+def ignore_warnings() -> None:
+    """Keep Pillow's warnings of oddities inside photos from a process's output; what matters of them is a status.
+
+    For a program's start: Python's filters are those of the whole process.
+    """
+    warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def find_photos(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:

@@ -6,7 +6,6 @@ compressed TAR archives, which can only be read in order.
 """
 
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from ecosorter.bulk.rows import RowFormat
 from ecosorter.bulk.stream import Answer, stream
 from ecosorter.bundle import INFO, MODEL
 from ecosorter.classifier import Classifier
-from ecosorter.photos import Limits
+from ecosorter.photos import Limits, ignore_warnings
 from ecosorter.pool import mapped
 
 _CHUNK = 128  # photos: some seconds of work, which are done again when a process is lost
@@ -73,7 +72,7 @@ class _Look:
     def _classifier(self) -> Classifier:
         with suppress(OSError):  # another machine need not have the folder, where all photos are at addresses
             os.chdir(self.folder)
-        warnings.filterwarnings("ignore", module=r"PIL\.")  # as in the command
+        ignore_warnings()
         with TemporaryDirectory() as scratch:
             for name, data in self.bundle.items():
                 Path(scratch, name).write_bytes(data)

@@ -132,7 +132,7 @@ def _answers(classifier: Classifier, form: RowFormat, batch: Sequence[_Job | Ans
             continue
         name, (digest, loaded) = item.photo.name, item.seen.result()
         if isinstance(loaded, PhotoError):
-            prediction = Prediction(name, loaded.status, None, None, None, "", (), {}, str(loaded))
+            prediction = Prediction.failed(name, loaded)
         else:
             prediction = replace(next(predictions), path=name)
         answers.append(Answer(item.photo, form.row(prediction, digest, time), prediction))

@@ -16,6 +16,7 @@ from ecosorter.cli.serve import serve
 from ecosorter.cli.teach import teach
 from ecosorter.cli.train import train
 from ecosorter.errors import EcoSorterError
+from ecosorter.photos import ignore_warnings
 
 app = typer.Typer(
     name="ecosorter",
@@ -56,6 +57,7 @@ app.add_typer(token.app, name="token")
 
 def main() -> None:
     """Run the command; an error that EcoSorter raises on purpose is printed, and the exit code is 2."""
+    ignore_warnings()
     try:
         app()
     except EcoSorterError as error:

@@ -3,7 +3,6 @@
 import io
 import json
 import sys
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
@@ -100,8 +99,6 @@ def classify(
     named = paths or []
     _check(named, watched, [as_json, csv_file, out], sort_into)
     bulk.check_engine(engine, watched, device)
-    # Pillow warns of oddities inside photos; what matters of them is in the status.
-    warnings.filterwarnings("ignore", module=r"PIL\.")
     limits = Limits(max_bytes=round(max_megabytes * 1e6), max_pixels=round(max_megapixels * 1e6))
     photos: Iterator[Photo] = iter(()) if watched else _photos(named, limits, begun=bool(out and out.exists()))
     classifier = Classifier.load(model, limits=limits, device=device)

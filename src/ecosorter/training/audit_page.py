@@ -8,8 +8,8 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ecosorter.texts import Language, class_name, texts
+from ecosorter.thumbnails import data_uris
 from ecosorter.training.audit import Audit, Copies, findings
-from ecosorter.training.thumbnails import data_uris
 from ecosorter.training.whole import write_text
 
 SHOWN = 100

@@ -19,10 +19,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ecosorter.texts import Language, class_name, texts
+from ecosorter.thumbnails import data_uris
 from ecosorter.training.answers import best_class, by_cell, confidence, spread, worst_mistakes
 from ecosorter.training.figures import Figures, Numbers
 from ecosorter.training.results import Answer, ClassScores, Epoch, RunResult
-from ecosorter.training.thumbnails import data_uris
 from ecosorter.training.whole import write_text
 
 HITS_A_CELL = 12

@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 import wandb
 
+from ecosorter.thumbnails import thumbnail
 from ecosorter.training.answers import best_class, confidence, worst_mistakes
 from ecosorter.training.results import Epoch, RunResult, SourceCount
-from ecosorter.training.thumbnails import thumbnail
 
 MISTAKES = 50
 _PICTURE_SIDE = 224

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ecosorter.training.thumbnails import SIDE, data_uris, thumbnail
+from ecosorter.thumbnails import SIDE, data_uris, thumbnail
 
 
 @pytest.mark.parametrize(
