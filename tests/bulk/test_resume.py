@@ -13,7 +13,7 @@ import pytest
 
 from ecosorter import Classifier, Limits
 from ecosorter.bulk import (
-    Photo,
+    Input,
     Row,
     RowFormat,
     Sorter,
@@ -44,12 +44,12 @@ class Runner:
         self.classifier, self.form, self.out = classifier, form, Path(f"out{ending}")
         self.read: list[str] = []
 
-    def _counted(self, found: Photo) -> Photo:
+    def _counted(self, found: Input) -> Input:
         def read() -> bytes:
             self.read.append(found.name)
             return found.read()
 
-        return Photo(found.name, read, path=found.path)
+        return Input(found.name, read, path=found.path)
 
     def __call__(self, *named: str, stop_after: int | None = None, **options: Any) -> list[Row]:
         self.read.clear()

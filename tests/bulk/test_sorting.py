@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from ecosorter import Limits
-from ecosorter.bulk import Photo, Row, Sorter, undo
+from ecosorter.bulk import Input, Row, Sorter, undo
 from ecosorter.bulk import sorting as sorting_module
+from ecosorter.bulk.inputs import local_input
 from ecosorter.bulk.notes import Notes
-from ecosorter.bulk.photo import local_photo
 from ecosorter.errors import BulkError
 
 HOWS = pytest.mark.parametrize("how", ["copy", "link", "move"])
@@ -23,8 +23,8 @@ def row(path: str, label: str | None = "kaca", status: str = "ok", reason: str =
     return {"path": path, "status": status, "label": label, "reason": reason, "sha256": None}
 
 
-def local(path: str) -> Photo:
-    return local_photo(path, Limits())
+def local(path: str) -> Input:
+    return local_input(path, Limits())
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def test_a_photo_that_changes_in_a_drop_folder_is_copied_again(a_tree: Path) -> 
 
 def test_what_has_no_file_is_left(a_tree: Path) -> None:
     with Sorter(Path("sorted"), "copy", "run") as sorter:
-        assert sorter.place(row("x.zip!/1.jpg"), Photo("x.zip!/1.jpg", bytes)) is None
+        assert sorter.place(row("x.zip!/1.jpg"), Input("x.zip!/1.jpg", bytes)) is None
         sorter.place(row("gone.jpg"), local("gone.jpg"))
     assert sorter.left == 2
     assert undo(sorter.undo_file).restored == 0

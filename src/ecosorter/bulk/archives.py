@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from threading import Lock
 from typing import Any
 
-from ecosorter.bulk.photo import Photo, failing_photo
+from ecosorter.bulk.inputs import Input, failing_input
 from ecosorter.errors import PhotoCorrupt, PhotoEmpty, PhotoError, PhotoTooManyBytes, PhotoTruncated, PhotoUnreadable
 from ecosorter.photos import PHOTO_ENDINGS, Limits
 
@@ -41,7 +41,7 @@ def is_tar(name: str) -> bool:
     return is_archive(name) and not name.lower().endswith(".zip")
 
 
-def photos_in(name: str, open_file: Callable[[str], Any], size: int, limits: Limits) -> Iterator[Photo]:
+def photos_in(name: str, open_file: Callable[[str], Any], size: int, limits: Limits) -> Iterator[Input]:
     """List an archive.
 
     Args:
@@ -62,14 +62,14 @@ def photos_in(name: str, open_file: Callable[[str], Any], size: int, limits: Lim
             empty = False
             yield photo
     except PhotoError as error:
-        yield failing_photo(name, error)
+        yield failing_input(name, error)
     except EOFError:
-        yield failing_photo(name, PhotoTruncated(f"{name} ends too early; copy or download it again."))
+        yield failing_input(name, PhotoTruncated(f"{name} ends too early; copy or download it again."))
     except Exception as error:  # zipfile and tarfile, fed with broken bytes, may raise anything
-        yield failing_photo(name, PhotoCorrupt(f"{name} is no archive, or a damaged one ({error}); download it again."))
+        yield failing_input(name, PhotoCorrupt(f"{name} is no archive, or a damaged one ({error}); download it again."))
     else:
         if empty:
-            yield failing_photo(name, PhotoEmpty(f"{name} holds no photos."))
+            yield failing_input(name, PhotoEmpty(f"{name} holds no photos."))
 
 
 class _Bounded(io.BufferedReader):
@@ -119,7 +119,7 @@ def _opened_again(name: str, open_file: Callable[[str], Any], limits: Limits) ->
     return _Archive(name, open_file, limits)
 
 
-def _zip(name: str, packed: _Archive, _size: int, limits: Limits) -> Iterator[Photo]:
+def _zip(name: str, packed: _Archive, _size: int, limits: Limits) -> Iterator[Input]:
     members = packed.zip.infolist()
     if len(members) > MAX_MEMBERS:
         raise PhotoTooManyBytes(f"{name} has {len(members):,} members; at most {MAX_MEMBERS:,} are read. Split it.")
@@ -127,7 +127,7 @@ def _zip(name: str, packed: _Archive, _size: int, limits: Limits) -> Iterator[Ph
         kind = stat.S_IFMT(member.external_attr >> 16)  # 0 where the archive was made without Unix rights
         if kind in (0, stat.S_IFREG) and _is_photo(member.filename):
             path = f"{name}!/{member.filename}"
-            yield Photo(path, partial(_read_zipped, path, packed, member, limits))
+            yield Input(path, partial(_read_zipped, path, packed, member, limits))
 
 
 def _read_zipped(name: str, packed: _Archive, member: zipfile.ZipInfo, limits: Limits) -> bytes:
@@ -143,7 +143,7 @@ def _read_zipped(name: str, packed: _Archive, member: zipfile.ZipInfo, limits: L
         raise PhotoCorrupt(f"{name} cannot be unpacked ({error}); pack or download it again.") from error
 
 
-def _tar(name: str, packed: _Archive, size: int, limits: Limits) -> Iterator[Photo]:
+def _tar(name: str, packed: _Archive, size: int, limits: Limits) -> Iterator[Input]:
     plain = name.lower().endswith(".tar")
     listed = tarfile.open(fileobj=packed.bytes, mode="r:")  # noqa: SIM115 - photos are read after this function's end
     number = 0
@@ -158,10 +158,10 @@ def _tar(name: str, packed: _Archive, size: int, limits: Limits) -> Iterator[Pho
         path = f"{name}!/{member.name}"
         read = partial(_read_at, path, packed, member.offset_data, member.size, limits)
         if plain or member.size > limits.max_bytes:
-            yield Photo(path, read)
+            yield Input(path, read)
         else:
             data = read()
-            yield Photo(path, partial(bytes, data), held=len(data))
+            yield Input(path, partial(bytes, data), held=len(data))
     with packed.lock:
         packed.bytes.seek(listed.offset)
         end = packed.bytes.read(tarfile.BLOCKSIZE)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
-from ecosorter.bulk.photo import Photo
+from ecosorter.bulk.inputs import Input
 from ecosorter.bulk.rows import Row, Tally, outcome
 from ecosorter.errors import PhotoError
 from ecosorter.files import write_bytes
@@ -40,7 +40,7 @@ class _Shown:
     certainty: float  # minus confidence: the heap drops its smallest, which is to be the most certain
     number: int
     row: Row = field(compare=False)
-    photo: Photo | None = field(compare=False)
+    photo: Input | None = field(compare=False)
 
 
 class Gallery:
@@ -58,7 +58,7 @@ class Gallery:
         self._failed: list[Row] = []
         self._number = 0
 
-    def add(self, row: Row, photo: Photo | None) -> None:
+    def add(self, row: Row, photo: Input | None) -> None:
         """Remember a photo, if it is one of the least certain so far.
 
         Args:

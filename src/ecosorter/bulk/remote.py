@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ecosorter.bulk.archives import is_archive, photos_in
-from ecosorter.bulk.photo import Photo, failing_photo
+from ecosorter.bulk.inputs import Input, failing_input
 from ecosorter.errors import BulkError, PhotoMissing, PhotoTooManyBytes, PhotoUnreadable
 from ecosorter.photos import PHOTO_ENDINGS, Limits
 
@@ -42,7 +42,7 @@ def open_address(address: str) -> tuple[Any, str]:
     return opened
 
 
-def remote_photos(address: str, limits: Limits) -> Iterator[Photo]:
+def remote_photos(address: str, limits: Limits) -> Iterator[Input]:
     """List the photos at an address.
 
     Args:
@@ -68,16 +68,16 @@ def remote_photos(address: str, limits: Limits) -> Iterator[Photo]:
             empty = False
             yield from _open(files.unstrip_protocol(inner), files, inner, limits)
         if empty:
-            yield failing_photo(address, PhotoMissing(f"There are no photos at {address}; check it."))
+            yield failing_input(address, PhotoMissing(f"There are no photos at {address}; check it."))
     except Exception as error:  # see open_address
-        yield failing_photo(address, PhotoUnreadable(f"{address} cannot be listed ({error})."))
+        yield failing_input(address, PhotoUnreadable(f"{address} cannot be listed ({error})."))
 
 
-def _open(name: str, files: Any, path: str, limits: Limits) -> Iterator[Photo]:
+def _open(name: str, files: Any, path: str, limits: Limits) -> Iterator[Input]:
     if is_archive(path):
         yield from photos_in(name, _open_archive, files.info(path).get("size") or 0, limits)
     else:
-        yield Photo(name, partial(_read, name, files, path, limits))
+        yield Input(name, partial(_read, name, files, path, limits))
 
 
 def _open_archive(address: str) -> Any:

@@ -17,8 +17,8 @@ from itertools import count
 from pathlib import Path
 from typing import Self
 
+from ecosorter.bulk.inputs import Input
 from ecosorter.bulk.notes import Entry, How, Notes
-from ecosorter.bulk.photo import Photo
 from ecosorter.bulk.rows import Row, outcome
 from ecosorter.errors import BulkError
 
@@ -68,7 +68,7 @@ class Sorter:
     def __exit__(self, *_: object) -> None:
         self._notes.close()
 
-    def place(self, row: Row, photo: Photo | None) -> Path | None:
+    def place(self, row: Row, photo: Input | None) -> Path | None:
         """Put a photo where its row says; one that is there already stays.
 
         Args:

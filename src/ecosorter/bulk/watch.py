@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 from threading import Event
 
-from ecosorter.bulk.photo import Photo, local_photo
+from ecosorter.bulk.inputs import Input, local_input
 from ecosorter.errors import PhotoError
 from ecosorter.photos import Limits, find_photos, read_photo
 
@@ -18,7 +18,7 @@ _Look = tuple[int, int]  # bytes, time of the last change
 
 def watch(
     folder: Path, limits: Limits, stop: Event, done: MutableMapping[str, str], *, seconds: float = 1.0
-) -> Iterator[Photo | None]:
+) -> Iterator[Input | None]:
     """Wait for photos in a folder and below it. It polls, which works on every kind of disk and share.
 
     A file that is still being written is left until its size and time of change have stood still for two looks; an
@@ -48,7 +48,7 @@ def watch(
                 times = -1
                 before = done.pop(path, None)
                 if before is None or fingerprint(path, limits) != before:
-                    yield local_photo(path, limits)
+                    yield local_input(path, limits)
             present[path] = (look, times)
             if stop.is_set():
                 return

@@ -13,8 +13,10 @@ from ecosorter.cli.evaluate import evaluate
 from ecosorter.cli.explain import explain
 from ecosorter.cli.guide import guide
 from ecosorter.cli.serve import serve
+from ecosorter.cli.sort import sort
 from ecosorter.cli.teach import teach
 from ecosorter.cli.train import train
+from ecosorter.cli.watch import watch
 from ecosorter.errors import EcoSorterError
 from ecosorter.photos import ignore_warnings
 
@@ -42,6 +44,8 @@ def ecosorter(
 
 
 app.command(no_args_is_help=True)(classify)
+app.command(no_args_is_help=True)(sort)
+app.command(no_args_is_help=True)(watch)
 app.command(no_args_is_help=True)(train)
 app.command(no_args_is_help=True)(teach)
 app.command(no_args_is_help=True)(evaluate)

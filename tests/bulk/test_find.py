@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ecosorter import Limits, PhotoError
-from ecosorter.bulk import Photo, find_inputs
+from ecosorter.bulk import Input, find_inputs
 from ecosorter.bulk import archives as archives_module
 from ecosorter.bulk.remote import is_address, open_address
 from ecosorter.errors import BulkError
@@ -23,8 +23,8 @@ from tests.tiny import photo
 LIMITS = Limits(max_bytes=100_000)
 
 
-def read(inputs: Iterator[Photo]) -> list[tuple[str, bytes | str]]:
-    def one(found: Photo) -> bytes | str:
+def read(inputs: Iterator[Input]) -> list[tuple[str, bytes | str]]:
+    def one(found: Input) -> bytes | str:
         try:
             return found.read()
         except PhotoError as error:
