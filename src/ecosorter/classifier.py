@@ -14,13 +14,13 @@ from ecosorter.bundle import Bundle, read_bundle, shipped_bundles
 from ecosorter.decision import decide, softmax
 from ecosorter.errors import BundleError, PhotoError
 from ecosorter.photos import Limits, Source
-from ecosorter.preprocess import load_views
+from ecosorter.preprocess import decode_views
 from ecosorter.session import Device, open_session, run_session
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-_Loaded = NDArray[np.uint8] | PhotoError
+_Decoded = NDArray[np.uint8] | PhotoError
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +123,12 @@ class Classifier:
             raise TypeError("give a list of photos, not a single one")
         if batch_size < 1:
             raise ValueError("batch_size must be at least 1")
-        waiting: deque[tuple[str, Future[_Loaded]]] = deque()
+        waiting: deque[tuple[str, Future[_Decoded]]] = deque()
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="ecosorter-decode")
         try:
             for photo in photos:
                 name = "" if isinstance(photo, bytes) else os.fspath(photo)
-                waiting.append((name, pool.submit(self._try_load, photo)))
+                waiting.append((name, pool.submit(self._try_decode, photo)))
                 if len(waiting) == 2 * batch_size:
                     yield from self._predict([waiting.popleft() for _ in range(batch_size)])
             while waiting:
@@ -136,7 +136,7 @@ class Classifier:
         finally:  # also when the caller stops half-way
             pool.shutdown(cancel_futures=True)
 
-    def load_pixels(self, photo: Source) -> NDArray[np.uint8]:
+    def decode(self, photo: Source) -> NDArray[np.uint8]:
         """Decode one photo to what the model takes, for `predict` and `explain`.
 
         Returns:
@@ -145,10 +145,10 @@ class Classifier:
         Raises:
             PhotoError: the photo cannot be used; the subclass says why.
         """
-        return load_views(photo, self.bundle.info.preprocess, self.limits)
+        return decode_views(photo, self.bundle.info.preprocess, self.limits)
 
     def predict(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
-        """Run the model once on photos that `load_pixels` decoded; `path` of what it returns is empty.
+        """Run the model once on photos that `decode` gave; `path` of what it returns is empty.
 
         Args:
             photos: each ``[views, size, size, 3]``.
@@ -173,7 +173,7 @@ class Classifier:
         The method is that of Zhou et al. 2016, https://arxiv.org/abs/1512.04150.
 
         Args:
-            pixels: ``[views, size, size, 3]`` from `load_pixels`; the first view, the whole photo, is shown.
+            pixels: ``[views, size, size, 3]`` from `decode`; the first view, the whole photo, is shown.
             label: one of the bundle's classes.
 
         Returns:
@@ -187,16 +187,16 @@ class Classifier:
         evidence /= max(evidence.max(), np.finfo(np.float32).tiny)
         return evidence
 
-    def _try_load(self, photo: Source) -> _Loaded:
+    def _try_decode(self, photo: Source) -> _Decoded:
         try:
-            return self.load_pixels(photo)
+            return self.decode(photo)
         except PhotoError as error:
             return error
 
-    def _predict(self, batch: Sequence[tuple[str, "Future[_Loaded]"]]) -> Iterator[Prediction]:
-        loaded = [future.result() for _, future in batch]
-        predictions = iter(self.predict([item for item in loaded if not isinstance(item, PhotoError)]))
-        for (name, _), item in zip(batch, loaded, strict=True):
+    def _predict(self, batch: Sequence[tuple[str, "Future[_Decoded]"]]) -> Iterator[Prediction]:
+        decoded = [future.result() for _, future in batch]
+        predictions = iter(self.predict([item for item in decoded if not isinstance(item, PhotoError)]))
+        for (name, _), item in zip(batch, decoded, strict=True):
             if isinstance(item, PhotoError):
                 yield Prediction.failed(name, item)
             else:

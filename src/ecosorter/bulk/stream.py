@@ -105,7 +105,7 @@ def _decoded(classifier: Classifier, read: Callable[[], bytes]) -> _Decoded:
     try:
         data = read()
         digest = sha256(data).hexdigest()
-        return digest, classifier.load_pixels(data)
+        return digest, classifier.decode(data)
     except PhotoError as error:
         return digest, error
 

@@ -55,7 +55,7 @@ def explain(
     classifier = Classifier.load(model, device=device)
     classes = classifier.bundle.info.classes
     shown = None if label is None else _class(label, classes)
-    pixels = classifier.load_pixels(data)
+    pixels = classifier.decode(data)
     (prediction,) = classifier.predict([pixels])
     shown = shown or str(prediction.best)
     evidence = classifier.explain(pixels, shown)

@@ -13,7 +13,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from ecosorter.decision import Thresholds, decide, softmax
-from ecosorter.preprocess import PreprocessSpec, load_pixels, load_views
+from ecosorter.preprocess import PreprocessSpec, decode_pixels, decode_views
 from ecosorter.training.graphs import join, renamed
 from ecosorter.training.negatives import negatives
 from ecosorter.training.photoset import PhotoSet
@@ -159,7 +159,7 @@ def _views(model: bytes, paths: Sequence[Path], spec: PreprocessSpec, advance: A
     found = []
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, len(paths), _BATCH):
-            views = list(pool.map(partial(load_views, spec=spec), paths[start : start + _BATCH]))
+            views = list(pool.map(partial(decode_views, spec=spec), paths[start : start + _BATCH]))
             (features,) = session.run(["features"], {"pixels": np.concatenate(views)})
             found.append(features.reshape(len(views), len(spec.zooms), -1).mean(axis=1))
             advance(len(views))
@@ -170,7 +170,7 @@ def _decoded(paths: Sequence[Path], spec: PreprocessSpec, size: int) -> Iterator
     """Yield photos as the predictor sees them, `size` at a time."""
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, len(paths), size):
-            yield np.stack(list(pool.map(partial(load_pixels, spec=spec), paths[start : start + size])))
+            yield np.stack(list(pool.map(partial(decode_pixels, spec=spec), paths[start : start + size])))
 
 
 def _cut(pixels: _Pixels) -> Iterator[_Pixels]:

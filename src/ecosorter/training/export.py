@@ -21,7 +21,7 @@ from onnx import ModelProto
 from ecosorter.bundle import Bundle, BundleInfo, DataSource, write_bundle
 from ecosorter.decision import softmax
 from ecosorter.errors import ExportError
-from ecosorter.preprocess import PreprocessSpec, load_pixels
+from ecosorter.preprocess import PreprocessSpec, decode_pixels
 from ecosorter.training.cache import Cache
 from ecosorter.training.card import model_card
 from ecosorter.training.experiment import Outcome
@@ -147,7 +147,7 @@ def check_parity(
     session = onnxruntime.InferenceSession(model, options)
 
     def probabilities(start: int) -> NDArray[np.float64]:
-        pixels = np.stack([load_pixels(path, spec) for path in photos[start : start + _BATCH]])
+        pixels = np.stack([decode_pixels(path, spec) for path in photos[start : start + _BATCH]])
         return softmax(session.run(["logits"], {"pixels": pixels})[0], temperature)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:

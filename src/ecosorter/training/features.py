@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from ecosorter.errors import BackboneError
 from ecosorter.pool import mapped
-from ecosorter.preprocess import PreprocessSpec, load_pixels
+from ecosorter.preprocess import PreprocessSpec, decode_pixels
 from ecosorter.session import run_session
 from ecosorter.training.backbones import Backbone
 from ecosorter.training.cache import Cache
@@ -211,7 +211,7 @@ def _computed_in_pool(
 
 def _batch(source: FeatureSource, engine: Engine, paths: dict[str, Path]) -> dict[str, NDArray[np.floating]]:
     """Decode and compute one batch, in a process of the pool."""
-    pixels = np.stack([load_pixels(path, source.spec) for path in paths.values()])
+    pixels = np.stack([decode_pixels(path, source.spec) for path in paths.values()])
     return dict(zip(paths, _kept(source, *engine(pixels)), strict=True))
 
 
@@ -236,7 +236,7 @@ def _decoded(
 
         def top_up() -> None:
             while len(ahead) < 3 * batch_size and (item := next(items, None)):
-                ahead.append((item[0], pool.submit(load_pixels, item[1], spec)))
+                ahead.append((item[0], pool.submit(decode_pixels, item[1], spec)))
 
         top_up()
         while ahead:

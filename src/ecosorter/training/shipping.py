@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ecosorter.bundle import INFO, Bundle, BundleInfo, DataSource, read_bundle, write_bundle
 from ecosorter.decision import softmax
-from ecosorter.preprocess import load_pixels
+from ecosorter.preprocess import decode_pixels
 from ecosorter.training.bank import make_bank
 from ecosorter.training.cache import Cache
 from ecosorter.training.dataset import read_dataset
@@ -138,7 +138,7 @@ def _trained(
     network: WasteNet, files: Sequence[Path], recipe: NetworkRecipe, temperature: float
 ) -> NDArray[np.float64]:
     """Return what the network itself says of some photos, in float32: probabilities ``[n, classes]``."""
-    pixels = np.stack([load_pixels(file, recipe.preprocess) for file in files])
+    pixels = np.stack([decode_pixels(file, recipe.preprocess) for file in files])
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
     with torch.inference_mode():
         return softmax(network(images).numpy(), temperature)
