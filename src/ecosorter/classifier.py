@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +72,17 @@ class Classifier:
         self._session = session
         self._workers = workers
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="ecosorter-run")  # has no thread until it is used
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled.
+
+        Raises:
+            TypeError: says what to do instead.
+        """
+        raise TypeError(
+            "A Classifier cannot be pickled: its model lives in this process. Send bundle.folder to the other process, "
+            "and call Classifier.load there."
+        )
 
     @classmethod
     def load(

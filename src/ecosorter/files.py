@@ -101,6 +101,13 @@ def is_part(name: str, of: Path | None = None) -> bool:
     return bool(re.fullmatch(rf"\.{stem}\.[0-9a-f]{{8}}\.part{ending}", name, re.DOTALL))
 
 
+def remove_parts(path: Path) -> None:
+    """Remove what killed writers have left of a file. Nobody may be writing it."""
+    for entry in path.parent.iterdir() if path.parent.is_dir() else ():
+        if is_part(entry.name, of=path):
+            entry.unlink(missing_ok=True)
+
+
 def _is_stream(path: Path) -> bool:
     return path.parent in _STREAMS or (path.exists() and not path.is_file() and not path.is_dir())
 

@@ -151,7 +151,7 @@ def test_another_model_is_refused(classifier: Classifier, form: RowFormat, folde
 
 
 def test_photos_that_were_moved_away_are_done(classifier: Classifier, form: RowFormat, folder: Path) -> None:
-    with Sorter(folder / "sorted", "move", "x") as sorter, open_table(Path("out.csv"), form.columns) as table:
+    with Sorter(folder / "sorted", "move", "x", CLASSES) as sorter, open_table(Path("out.csv"), form.columns) as table:
         run = partial(stream, classifier, form=form, batch_size=4)
         photos = find_inputs(["in"], LIMITS)
         for number, chunk in enumerate(up_to_date(table, photos, by_position(table, photos, form.model), run)):
@@ -159,7 +159,7 @@ def test_photos_that_were_moved_away_are_done(classifier: Classifier, form: RowF
                 sorter.place(answer.row, answer.photo)
             if number == 4:
                 break
-    with Sorter(folder / "sorted", "move", "x") as sorter, open_table(Path("out.csv"), form.columns) as table:
+    with Sorter(folder / "sorted", "move", "x", CLASSES) as sorter, open_table(Path("out.csv"), form.columns) as table:
         assert 20 <= table.done < 40
         photos = find_inputs(["in"], LIMITS)
         join = by_position(table, photos, form.model, sorter.is_moved)

@@ -14,6 +14,7 @@ from typing import IO
 from ecosorter.bulk.rows import Row, is_number
 from ecosorter.bulk.tables import Appendable, Table, lock
 from ecosorter.errors import BulkError
+from ecosorter.files import part_of, remove_parts
 
 
 class _LinesTable(Table):
@@ -21,7 +22,8 @@ class _LinesTable(Table):
 
     def __init__(self, path: Path, columns: Sequence[str], *, restart: bool) -> None:
         super().__init__(path, columns)
-        self._file = _open_locked(path)
+        self._place = Path(os.path.realpath(path))  # a link stays a link
+        self._file = _open_locked(self._place)
         try:
             if restart:
                 self._file.truncate(0)
@@ -38,6 +40,8 @@ class _LinesTable(Table):
                 end = after
             self._file.truncate(end)
         except BaseException:
+            if not self._file.seek(0, os.SEEK_END):  # nothing fits on the disk
+                self._place.unlink()
             self._file.close()
             raise
 
@@ -50,12 +54,12 @@ class _LinesTable(Table):
 
     @contextmanager
     def replacement(self) -> Iterator[Appendable]:
-        beside = self.path.with_name(f".{self.path.name}.mended")
-        beside.unlink(missing_ok=True)
+        remove_parts(self._place)  # nobody else writes it: we have its lock
+        beside = part_of(self._place)
         new = type(self)(beside, self.columns, restart=True)
         try:
             yield new
-            beside.replace(self.path)
+            beside.replace(self._place)
         except BaseException:
             new.close()
             beside.unlink(missing_ok=True)
@@ -67,14 +71,18 @@ class _LinesTable(Table):
         self._file.close()
 
     def _append(self, data: bytes) -> None:
-        self._file.seek(0, os.SEEK_END)
+        end = self._file.seek(0, os.SEEK_END)
         view = memoryview(data)
-        while view:
-            view = view[self._file.write(view) :]
+        try:
+            while view:
+                view = view[self._file.write(view) :]
+        except OSError:
+            self._file.truncate(end)
+            raise
 
     def _scan(self) -> Iterator[tuple[Row, int]]:
         """Yield every whole row and where it ends; what follows the last is half a row, or none."""
-        with self.path.open("rb") as file:
+        with self._place.open("rb") as file:
             end, record = file.seek(len(self._head())), b""
             for line in file:
                 record += line

@@ -35,6 +35,7 @@ from ecosorter.bulk import (
     watch,
 )
 from ecosorter.bulk.archives import is_tar
+from ecosorter.bulk.find import is_list
 from ecosorter.bulk.inputs import local_input
 from ecosorter.bulk.notes import How
 from ecosorter.bulk.on_ray import stream_on_ray
@@ -107,13 +108,16 @@ def classify_many(
         raise typer.BadParameter("its processes compute on the CPU, and watch no folder", param_hint="--engine ray")
     if report:
         _check_report(report)
-    inputs: Iterator[Input] = iter(()) if watched else _inputs(named, limits, begun=bool(out and out.exists()))
+    tally = Tally()
+    inputs: Iterator[Input] = iter(())
+    if not watched:
+        inputs = _inputs(named, limits, tally, begun=bool(out and out.exists()))
     classifier = Classifier.load(model, limits=limits, device=device)
     info = classifier.bundle.info
     form = RowFormat(info, min(top or 0, len(info.classes)), probabilities)
-    tally, gallery = Tally(), Gallery(len(info.classes), limits) if report else None
+    gallery = Gallery(len(info.classes), limits) if report else None
     with ExitStack() as stack:
-        sorter = stack.enter_context(_sorter(into, how, out))
+        sorter = stack.enter_context(_sorter(into, how, out, info.classes))
         hidden = on_screen and sys.stdout.isatty()
         told = stack.enter_context(_photo_bar([] if watched else named, limits, speak, hidden=hidden))
         threads = _FETCHING_THREADS if any(map(is_address, named)) else None
@@ -123,7 +127,9 @@ def classify_many(
         items: Iterator[Input | None] = inputs
         done: dict[str, str] = {}
         if watched:
-            items = watch(watched, limits, stack.enter_context(_until_told(watched, speak)), done)
+            items = watch(
+                watched, limits, stack.enter_context(_until_told(watched, speak)), done, left_out=tally.leave_out
+            )
         chunks = run(items)
         if out:
             table = stack.enter_context(open_table(out, form.columns, restart=restart))
@@ -138,7 +144,7 @@ def classify_many(
                 pass
     if not print_records:
         print_counts(tally, speak, console)
-    for sentence in _ends(out, sorter, into, speak):
+    for sentence in _ends(tally, out, sorter, into, speak):
         console.print(sentence)
     if gallery and report:
         _write_report(gallery, report, tally, form.model, speak, console)
@@ -151,7 +157,7 @@ def _check_named(named: Iterable[str]) -> None:
     for name in named:
         if not name:
             raise typer.BadParameter("a path is empty; was a variable not set?", param_hint="PATH")
-        if name.startswith("@") and not Path(name[1:]).is_file():
+        if is_list(name) and not Path(name[1:]).is_file():
             raise typer.BadParameter(f"there is no list {name[1:]}", param_hint="PATH")
         if is_address(name):
             open_address(name)
@@ -175,24 +181,26 @@ def _check_report(path: Path) -> None:
         raise typer.BadParameter(f"{path} cannot be written: {reason(error)}", param_hint="--report") from error
 
 
-def _inputs(named: Sequence[str], limits: Limits, *, begun: bool) -> Iterator[Input]:
+def _inputs(named: Sequence[str], limits: Limits, tally: Tally, *, begun: bool) -> Iterator[Input]:
     """Return the photos that the arguments name, lazily; that there are none is an error at once.
 
     Args:
         named: the arguments.
         limits: caps on each photo.
+        tally: counts what is left out.
         begun: there is output already; that its photos have been moved away is then none.
     """
-    lists = any(name == "-" or name.startswith("@") for name in named)
+    lists = any(name == "-" or is_list(name) for name in named)
     if not lists and next(find_photos(named), None) is None:
         if begun:
             return iter(())
         endings = " ".join(sorted(PHOTO_ENDINGS))
         raise typer.BadParameter(
-            f"no photos in {', '.join(named)}; of a folder, the files that end in {endings} are taken",
+            f"no photos in {', '.join(named)}; of a folder, the files that end in {endings} are taken, "
+            "but not in folders that a NAS or a system makes for itself",
             param_hint="PATH",
         )
-    inputs = find_inputs(named, limits, sys.stdin.buffer)
+    inputs = find_inputs(named, limits, sys.stdin.buffer, tally.leave_out)
     first = next(inputs, None)
     if first is None:
         where = " on standard input" if "-" in named else ""
@@ -253,19 +261,21 @@ def _photo_bar(
 
 def _number(named: Sequence[str], limits: Limits) -> int:
     """Count photos in local files and folders; 0 if something cannot be counted without reading or waiting for it."""
-    if not named or any(name == "-" or name.startswith("@") or is_address(name) or is_tar(name) for name in named):
+    if not named or any(name == "-" or is_list(name) or is_address(name) or is_tar(name) for name in named):
         return 0
     return sum(1 for _ in find_inputs(named, limits))
 
 
-def _sorter(into: Path | None, how: How, out: Path | None) -> AbstractContextManager[Sorter | None]:
+def _sorter(
+    into: Path | None, how: How, out: Path | None, classes: Iterable[str]
+) -> AbstractContextManager[Sorter | None]:
     """Return what sorts, if photos are to be sorted. Runs with the same output share an undo file."""
     if into is None:
         return nullcontext()
     if out is None:
-        return Sorter(into, how, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}")
+        return Sorter(into, how, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}", classes)
     place = hashlib.sha256(os.fsencode(out.absolute())).hexdigest()
-    return Sorter(into, how, f"{out.name}-{place[:8]}")
+    return Sorter(into, how, f"{out.name}-{place[:8]}", classes)
 
 
 def _attended(chunks: Chunks, tally: Tally, sort: Sorter | None, gallery: Gallery | None, limits: Limits) -> Chunks:
@@ -295,9 +305,11 @@ def _until_told(folder: Path, speak: Language) -> Iterator[Event]:
             signal.signal(number, handler)
 
 
-def _ends(out: Path | None, sort: Sorter | None, into: Path | None, speak: Language) -> Iterator[str]:
+def _ends(tally: Tally, out: Path | None, sort: Sorter | None, into: Path | None, speak: Language) -> Iterator[str]:
     """Yield sentences on what lies where when all is done."""
     words = texts("bulk", speak)
+    if tally.left_out:
+        yield words["left_out"].format(photos=f"{tally.left_out:,}")
     if out:
         yield words["written"].format(path=out)
     if sort:

@@ -1,5 +1,6 @@
 """Options that several commands share: each is declared here once."""
 
+import math
 import os
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,6 +13,13 @@ from ecosorter.session import Device
 from ecosorter.texts import Language
 
 _CAPS = Limits()
+
+
+def _a_number(value: float) -> float:
+    if math.isnan(value):  # it is in every range
+        raise typer.BadParameter("nan is no number")
+    return value
+
 
 LangOption = Annotated[
     Language | None,
@@ -68,9 +76,12 @@ ReportOption = Annotated[
     ),
 ]
 MegapixelsOption = Annotated[
-    float, typer.Option("--max-megapixels", min=0.001, help="Photos with more are not decoded.")
+    float,
+    typer.Option("--max-megapixels", min=0.001, max=1e6, callback=_a_number, help="Photos with more are not decoded."),
 ]
-MegabytesOption = Annotated[float, typer.Option("--max-megabytes", min=0.001, help="Larger files are not read.")]
+MegabytesOption = Annotated[
+    float, typer.Option("--max-megabytes", min=0.001, max=4000, callback=_a_number, help="Larger files are not read.")
+]
 MEGAPIXELS, MEGABYTES = _CAPS.max_pixels / 1e6, _CAPS.max_bytes / 1e6
 """Defaults of the two caps."""
 

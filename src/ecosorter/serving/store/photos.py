@@ -11,7 +11,7 @@ from fsspec.implementations.local import LocalFileSystem
 from PIL import Image
 
 from ecosorter.errors import StoreError
-from ecosorter.files import is_part, write_bytes
+from ecosorter.files import remove_parts, write_bytes
 from ecosorter.photos import Limits, open_photo
 
 LONGER_SIDE = 1600
@@ -81,7 +81,7 @@ class PhotoStore:
             if self._files.exists(path):
                 return
             if self._local:
-                _clear(Path(path))
+                remove_parts(Path(path))
                 write_bytes(Path(path), jpeg)
             else:
                 self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
@@ -103,7 +103,7 @@ class PhotoStore:
             if self._files.exists(path):
                 self._files.rm_file(path)
             if self._local:
-                _clear(Path(path))
+                remove_parts(Path(path))
 
     def answers(self) -> bool:
         """Tell whether the place is there."""
@@ -123,10 +123,3 @@ class PhotoStore:
             yield
         except Exception as error:  # every kind of place has its own exceptions
             raise StoreError(f"The photos' place {self.place} does not answer ({error}).") from error
-
-
-def _clear(path: Path) -> None:
-    """Remove what killed writers have left of a photo."""
-    for part in path.parent.iterdir() if path.parent.is_dir() else ():
-        if is_part(part.name, of=path):
-            part.unlink()
