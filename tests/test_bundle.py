@@ -223,3 +223,10 @@ def test_an_info_cannot_be_changed() -> None:
     info: BundleInfo = tiny_info()
     with pytest.raises(ValidationError, match="frozen"):
         info.name = "other"  # type: ignore[misc]
+
+
+def test_an_editor_may_have_put_a_mark_before_the_description(tmp_path: Path) -> None:
+    bundle = tiny_bundle(tmp_path / "a")
+    path = bundle.folder / "bundle.json"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_bundle(bundle.folder).info == bundle.info

@@ -53,8 +53,8 @@ SYSTEM_FOLDERS = frozenset(
     name.lower()
     for name in (
         *("@eaDir", "#recycle", "#snapshot", "@Recycle", "@Recently-Snapshot", "@tmp"),  # Synology, QNAP
-        *("$RECYCLE.BIN", "RECYCLER", "System Volume Information"),  # Windows
-        *("__MACOSX", ".AppleDouble"),  # macOS, in archives and on other systems' disks
+        *("$RECYCLE.BIN", "RECYCLER", "System Volume Information", "FOUND.000"),  # Windows
+        *("__MACOSX", ".AppleDouble", "Network Trash Folder"),  # macOS, in archives and on other systems' disks
         "lost+found",  # Linux
     )
 )

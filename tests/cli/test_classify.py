@@ -204,6 +204,12 @@ def test_the_caps_can_be_set(run: Run, tmp_path: Path) -> None:
         (["-"], "list on standard input is empty"),
         (["1.png", "--json", "--csv", "out.csv"], "not both"),
         (["1.png", "--top", "0"], "--top"),
+        (["1.png", "--max-megabytes", "inf"], "--max-megabytes"),
+        (["1.png", "--max-megabytes", "nan"], "--max-megabytes"),
+        (["1.png", "--max-megapixels", "1e400"], "--max-megapixels"),
+        (["1.png", "--max-megapixels", "nan"], "--max-megapixels"),
+        (["1.png", "--report", "empty"], "cannot be written"),
+        (["1.png", "--report", "no/page.html"], "cannot be written"),
         (["1.png", "--lang", "fr"], "--lang"),
         (["1.png", "--csv", "no/such/folder/out.csv"], "cannot be written"),
         (["1.png", "--csv", "empty"], "cannot be written"),
@@ -348,6 +354,12 @@ def test_a_thousand_photos_with_hostile_ones_among_them(run: Run, tmp_path: Path
         b"GIF89a" + b"\xff" * 30,
         None,  # a link that leads to itself
         None,
+        photo(kind="JPEG", size=(99, 99))[:200] + b"\xff\xd9",  # half of one, with an end
+        b"II*\0\x08\0\0\0\0\0",  # a TIFF of nothing
+        b"\xef\xbb\xbf<!doctype html>",
+        "<html>".encode("utf-16"),
+        bytes(4096),  # what a disk gives back of a file that was lost
+        b"PK\x05\x06" + bytes(18),  # an empty archive
     ]
     for number in range(1000):
         path = folder / f"{number:04}.jpg"
@@ -357,14 +369,48 @@ def test_a_thousand_photos_with_hostile_ones_among_them(run: Run, tmp_path: Path
             path.write_bytes(content)
         else:
             path.symlink_to(path)
+    for name in ("@eaDir", "#recycle", "lost+found"):
+        (folder / name).mkdir()
+        (folder / name / "SYNOPHOTO_THUMB_M.jpg").symlink_to(good[0])
     done = run("in", "--out", "out.csv", "--report", "page.html", "--max-megapixels", "1")
     rows = rows_of("out.csv")
     assert done.exit_code == 1
+    assert "3 photos were left out" in done.stdout
     assert [row["path"] for row in rows] == [f"in/{number:04}.jpg" for number in range(1000)]
     assert all((row["status"] == "ok") == bool(number % 20) for number, row in enumerate(rows))
     assert all(row["label"] == CLASSES[number % 4] for number, row in enumerate(rows) if number % 20)
     assert len({row["status"] for row in rows}) >= 8
     assert (tmp_path / "page.html").stat().st_size < 1_000_000
+
+
+def test_a_folder_of_a_nas_among_the_names_is_no_list(run: Run, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "@eaDir").mkdir()
+    (tmp_path / "@eaDir/thumb.jpg").write_bytes(photo())
+    done = run("@eaDir", "photos/1.png", "--json")
+    assert [row["path"] for row in json.loads(done.stdout)] == ["photos/1.png"]
+    assert done.stderr.startswith("1 photos were left out")
+    assert done.exit_code == 0
+    alone = run("@eaDir")
+    assert alone.exit_code == 2
+    assert "no photos in @eaDir" in " ".join(alone.output.replace("│", " ").split())
+
+
+def test_a_list_from_windows(run: Run, photos: Path, tmp_path: Path) -> None:
+    for encoding in ("utf-8-sig", "utf-16"):
+        (tmp_path / "list.txt").write_bytes("photos/1.png\r\nphotos/3.webp\r\n".encode(encoding))
+        rows = json.loads(run("@list.txt", "--json").stdout)
+        assert [(row["path"], row["label"]) for row in rows] == [("photos/1.png", "kaca"), ("photos/3.webp", "plastik")]
+
+
+def test_an_output_that_is_a_link_stays_one(run: Run, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    for option, name in (("--csv", "a.csv"), ("--out", "b.csv"), ("--out", "c.jsonl"), ("--report", "d.html")):
+        (tmp_path / name).symlink_to(f"real/{name}")
+        for _ in range(2):
+            assert run("photos", option, name).exit_code == 1  # --out replaces the file: it tries again what failed
+        assert (tmp_path / name).is_symlink()
+        assert "1.png" in (tmp_path / "real" / name).read_text()
+    assert sorted(path.name for path in (tmp_path / "real").iterdir()) == ["a.csv", "b.csv", "c.jsonl", "d.html"]
 
 
 def test_lists_archives_and_their_report(run: Run, photos: Path, tmp_path: Path) -> None:

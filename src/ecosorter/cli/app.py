@@ -1,6 +1,7 @@
 """The `ecosorter` command: its sub-commands put together, and errors turned into sentences."""
 
 import os
+import sqlite3
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -84,6 +85,8 @@ def main() -> None:
     except OSError as error:
         place = f"{error.filename}: " if error.filename is not None else ""
         _fail(f"{place}{reason(error)}. Look at the disk and your rights there, and try again.")
+    except sqlite3.Error as error:
+        _fail(f"A database cannot be used: {error}. Look at the disk and your rights there, and try again.")
     except KeyboardInterrupt:
         sys.exit(130)
 
