@@ -42,7 +42,7 @@ def main(backbone: Path, photos: Path, out: Path) -> None:
     classifier = Classifier.load(out / "bundle")
     some = evenly(list(find_photos([photos])), _FITTED)
     with ThreadPoolExecutor() as pool:
-        pixels = np.concatenate(list(pool.map(classifier.load_pixels, some)))
+        pixels = np.concatenate(list(pool.map(classifier.decode, some)))
     serving_bundle.main(backbone, out, fitted(classifier, pixels, [path.parent.name for path in some]))
 
     full = read_bundle(out / "bundle")

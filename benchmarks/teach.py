@@ -33,7 +33,7 @@ from ecosorter.bundle import Bundle, BundleInfo, read_bundle, write_bundle
 from ecosorter.classifier import Classifier
 from ecosorter.datasets.dataset import PhotoRow, read_dataset
 from ecosorter.decision import Thresholds
-from ecosorter.preprocess import PreprocessSpec, load_views
+from ecosorter.preprocess import PreprocessSpec, decode_views
 from ecosorter.teaching.bank import make_bank, read_bank
 from ecosorter.teaching.refit import balanced_weights
 from ecosorter.teaching.result import Lesson
@@ -134,7 +134,9 @@ def stand_in(folder: Path, rows: Rows) -> Bundle:
 def plain_features(model: bytes, spec: PreprocessSpec, rows: Rows) -> NDArray[np.float32]:
     """Return ``[n, d]`` features of photos, as a predictor sees them."""
     session = onnxruntime.InferenceSession(model)
-    return np.stack([session.run(["features"], {"pixels": load_views(row.path, spec)})[0].mean(axis=0) for row in rows])
+    return np.stack(
+        [session.run(["features"], {"pixels": decode_views(row.path, spec)})[0].mean(axis=0) for row in rows]
+    )
 
 
 def carved(base: Bundle, folder: Path, new: dict[str, str]) -> Bundle:

@@ -1,6 +1,8 @@
 """What every test may use: the shared photos where they are, and photos made on the spot."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,3 +24,18 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
     """One cache for all tests, those in other processes too: to convert a network takes seconds."""
     folder = tmp_path_factory.getbasetemp()
     return Cache((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "cache")
+
+
+@pytest.fixture
+def small_disk() -> Iterator[None]:
+    """Let writing fail, as on a full disk, where a file gets larger than 64 kB."""
+    if sys.platform == "win32":
+        pytest.skip("Windows has no such limit")
+    import resource  # noqa: PLC0415 - not on Windows
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64_000, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -189,7 +189,7 @@ def test_a_write_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(os, "fsync", full_disk)
     for place in (folder, tmp_path / "b"):
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(BundleError, match="No space left"):
             write_bundle(place, b"other", tiny_info(), "card", replace=True)
     assert files(tmp_path) == before
 
@@ -207,7 +207,7 @@ def test_a_swap_that_fails_puts_the_old_bundle_back(tmp_path: Path, monkeypatch:
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", rename_once)
-    with pytest.raises(OSError, match="Input/output"):
+    with pytest.raises(BundleError, match="Input/output"):
         write_bundle(folder, b"other", tiny_info(), "card", replace=True)
     assert files(tmp_path) == before
 
@@ -223,3 +223,10 @@ def test_an_info_cannot_be_changed() -> None:
     info: BundleInfo = tiny_info()
     with pytest.raises(ValidationError, match="frozen"):
         info.name = "other"  # type: ignore[misc]
+
+
+def test_an_editor_may_have_put_a_mark_before_the_description(tmp_path: Path) -> None:
+    bundle = tiny_bundle(tmp_path / "a")
+    path = bundle.folder / "bundle.json"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_bundle(bundle.folder).info == bundle.info

@@ -1,6 +1,7 @@
 """Photos in, predictions out, with a model whose answers can be worked out by hand."""
 
 import hashlib
+import pickle
 import threading
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -88,7 +89,7 @@ def test_several_views_are_averaged(tmp_path: Path) -> None:
     shown = encoded(image, "PNG")
     model = Classifier.load(tiny_bundle(tmp_path / "a", preprocess=spec).folder)
     whole = Classifier.load(tiny_bundle(tmp_path / "b").folder)
-    assert model.load_pixels(shown).shape == (2, 8, 8, 3)
+    assert model.decode(shown).shape == (2, 8, 8, 3)
     assert whole.classify([shown])[0].best == "organik"
     assert model.classify([shown])[0].best == "plastik"
     green, blue = (np.array(COLOURS[name]) / 255 for name in ("organik", "plastik"))
@@ -108,11 +109,11 @@ def test_too_weak_a_signal_is_no_waste(tmp_path: Path, colour: tuple[int, int, i
 def test_the_map_shows_where_the_class_is(classifier: Classifier) -> None:
     image = Image.new("RGB", (64, 64), COLOURS["organik"])
     image.paste(COLOURS["plastik"], (32, 0, 64, 64))
-    evidence = classifier.explain(classifier.load_pixels(encoded(image, "PNG")), "plastik")
+    evidence = classifier.explain(classifier.decode(encoded(image, "PNG")), "plastik")
     assert evidence.shape == (8, 8)
     assert evidence.max() == 1
     assert evidence[:, 4:].min() > evidence[:, :4].max() >= 0
-    nothing = classifier.explain(classifier.load_pixels(photo(COLOURS["organik"])), "plastik")
+    nothing = classifier.explain(classifier.decode(photo(COLOURS["organik"])), "plastik")
     assert nothing.max() == 0
 
 
@@ -132,7 +133,7 @@ def test_one_prediction_for_each_photo_in_order(classifier: Classifier, tmp_path
 
 
 def test_pieces_give_what_single_photos_give(classifier: Classifier) -> None:
-    photos = [classifier.load_pixels(photo((20 * number, 255 - 20 * number, 99))) for number in range(11)]
+    photos = [classifier.decode(photo((20 * number, 255 - 20 * number, 99))) for number in range(11)]
     assert classifier.predict(photos) == [classifier.predict([one])[0] for one in photos]
 
 
@@ -285,3 +286,8 @@ def test_a_model_that_breaks_down_on_a_photo_says_so(tmp_path: Path) -> None:
     classifier = Classifier.load(write_bundle(tmp_path / "a", edited(overflow), tiny_info(), "card").folder)
     with pytest.raises(BundleError, match="not a number"):
         classifier.classify([photo((255, 255, 255))])
+
+
+def test_a_classifier_says_that_it_cannot_be_pickled(classifier: Classifier) -> None:
+    with pytest.raises(TypeError, match=r"Classifier\.load"):
+        pickle.dumps(classifier)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from ecosorter.errors import PhotoMissing
 from ecosorter.photos import open_photo
-from ecosorter.preprocess import PreprocessSpec, load_pixels, load_views, to_pixels
+from ecosorter.preprocess import PreprocessSpec, decode_pixels, decode_views, to_pixels
 from tests.tiny import encoded
 
 FILTERS = ("nearest", "bilinear", "bicubic", "lanczos", "box")
@@ -116,7 +116,7 @@ def test_a_jpeg_decoded_small_gives_nearly_the_same_pixels(
 ) -> None:
     data = encoded(noise(5, 4).resize(shape, Image.Resampling.BICUBIC), "JPEG", quality=95)
     whole = to_pixels(open_photo(data), spec(size=64, **rule)).astype(np.int16)
-    reduced = load_pixels(data, spec(size=64, **rule)).astype(np.int16)
+    reduced = decode_pixels(data, spec(size=64, **rule)).astype(np.int16)
     assert np.abs(whole - reduced).mean() < mean
     assert np.abs(whole - reduced).max() <= most
 
@@ -124,7 +124,7 @@ def test_a_jpeg_decoded_small_gives_nearly_the_same_pixels(
 @pytest.mark.parametrize("rule", [{}, {"resize": "crop", "shorter_side": 10}])
 def test_views_are_the_middle_of_the_photo(rule: dict[str, Any]) -> None:
     image = noise(120, 120)
-    views = load_views(encoded(image, "PNG"), spec(zooms=(1.0, 0.5), **rule))
+    views = decode_views(encoded(image, "PNG"), spec(zooms=(1.0, 0.5), **rule))
     assert views.shape == (2, 8, 8, 3)
     np.testing.assert_array_equal(views[0], to_pixels(image, spec(**rule)))
     side = 120 if not rule else 96  # of 120 pixels scaled to 10, the middle 8 are shown
@@ -134,7 +134,7 @@ def test_views_are_the_middle_of_the_photo(rule: dict[str, Any]) -> None:
 
 def test_a_photo_that_cannot_be_used_says_so() -> None:
     with pytest.raises(PhotoMissing):
-        load_pixels("no such file", spec())
+        decode_pixels("no such file", spec())
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ from ecosorter.errors import (
     StoreError,
 )
 from ecosorter.photos import Limits, find_photos, open_photo
-from ecosorter.preprocess import PreprocessSpec, load_pixels, to_pixels
+from ecosorter.preprocess import PreprocessSpec, decode_pixels, to_pixels
 
 # ONNX Runtime's builds report to Microsoft, and look at this when they are first imported, wherever that is; so it is
 # the one thing that importing this package does. Who wants the reports sets it to 0.
@@ -88,8 +88,8 @@ __all__ = [
     "Thresholds",
     "__version__",
     "decide",
+    "decode_pixels",
     "find_photos",
-    "load_pixels",
     "open_photo",
     "read_bundle",
     "to_pixels",

@@ -7,7 +7,6 @@ with the reason, since a model that is used with another rule or other classes a
 import hashlib
 import json
 import os
-import secrets
 import shutil
 from collections import Counter
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from ecosorter.decision import Thresholds
 from ecosorter.errors import BundleError
+from ecosorter.files import part_of, reason, write_bytes
 from ecosorter.preprocess import PreprocessSpec
 
 MODEL, INFO, CARD, BANK = "model.onnx", "bundle.json", "README.md", "bank.npz"
@@ -182,7 +182,7 @@ def write_bundle(
         The bundle as it now stands.
 
     Raises:
-        BundleError: something else stands in that place.
+        BundleError: something else stands in that place, or it cannot be written.
     """
     folder = Path(folder)
     hashes = {"sha256": _sha256(model), "bank_sha256": None if bank is None else _sha256(bank)}
@@ -196,16 +196,13 @@ def write_bundle(
         if not (folder / INFO).is_file():
             raise BundleError(f"{folder} is not a model folder, so it is not replaced; give another folder.")
     place = folder.resolve()
-    place.parent.mkdir(parents=True, exist_ok=True)
-    fresh = _beside(place)
-    fresh.mkdir()
+    fresh = part_of(place)
     try:
         for name, data in content.items():
-            with (fresh / name).open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            write_bytes(fresh / name, data)
         _swap_in(fresh, place)
+    except OSError as error:
+        raise BundleError(f"{folder} cannot be written: {reason(error)}.") from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return Bundle(folder, info)
@@ -231,7 +228,7 @@ def _sha256(content: bytes) -> str:
 
 def _read_info(path: Path) -> BundleInfo:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or nested without end
@@ -281,17 +278,12 @@ def _holds_other(folder: Path, content: dict[str, bytes]) -> bool:
     return any((folder / name).read_bytes() != data for name, data in content.items())
 
 
-def _beside(folder: Path) -> Path:
-    """Return a new hidden name on the same disk."""
-    return folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
-
-
 def _swap_in(fresh: Path, place: Path) -> None:
     """Rename `fresh` to `place`; what stood there is removed, or put back when the renaming fails."""
     if not place.exists():
         fresh.rename(place)
         return
-    old = _beside(place)
+    old = part_of(place)
     place.rename(old)
     try:
         fresh.rename(place)

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,13 @@ from ecosorter.bundle import Bundle, read_bundle, shipped_bundles
 from ecosorter.decision import decide, softmax
 from ecosorter.errors import BundleError, PhotoError
 from ecosorter.photos import Limits, Source
-from ecosorter.preprocess import load_views
+from ecosorter.preprocess import decode_views
 from ecosorter.session import Device, open_session, run_session
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-_Loaded = NDArray[np.uint8] | PhotoError
+_Decoded = NDArray[np.uint8] | PhotoError
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,11 @@ class Prediction:
     probabilities: dict[str, float]
     error: str
 
+    @classmethod
+    def failed(cls, path: str, error: PhotoError) -> Self:
+        """Return what came of a photo that could not be used."""
+        return cls(path, error.status, None, None, None, "", (), {}, str(error))
+
 
 class Classifier:
     """A loaded model. Any number of threads may use one at the same time.
@@ -67,6 +72,17 @@ class Classifier:
         self._session = session
         self._workers = workers
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="ecosorter-run")  # has no thread until it is used
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled.
+
+        Raises:
+            TypeError: says what to do instead.
+        """
+        raise TypeError(
+            "A Classifier cannot be pickled: its model lives in this process. Send bundle.folder to the other process, "
+            "and call Classifier.load there."
+        )
 
     @classmethod
     def load(
@@ -118,12 +134,12 @@ class Classifier:
             raise TypeError("give a list of photos, not a single one")
         if batch_size < 1:
             raise ValueError("batch_size must be at least 1")
-        waiting: deque[tuple[str, Future[_Loaded]]] = deque()
+        waiting: deque[tuple[str, Future[_Decoded]]] = deque()
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="ecosorter-decode")
         try:
             for photo in photos:
                 name = "" if isinstance(photo, bytes) else os.fspath(photo)
-                waiting.append((name, pool.submit(self._try_load, photo)))
+                waiting.append((name, pool.submit(self._try_decode, photo)))
                 if len(waiting) == 2 * batch_size:
                     yield from self._predict([waiting.popleft() for _ in range(batch_size)])
             while waiting:
@@ -131,7 +147,7 @@ class Classifier:
         finally:  # also when the caller stops half-way
             pool.shutdown(cancel_futures=True)
 
-    def load_pixels(self, photo: Source) -> NDArray[np.uint8]:
+    def decode(self, photo: Source) -> NDArray[np.uint8]:
         """Decode one photo to what the model takes, for `predict` and `explain`.
 
         Returns:
@@ -140,10 +156,10 @@ class Classifier:
         Raises:
             PhotoError: the photo cannot be used; the subclass says why.
         """
-        return load_views(photo, self.bundle.info.preprocess, self.limits)
+        return decode_views(photo, self.bundle.info.preprocess, self.limits)
 
     def predict(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
-        """Run the model once on photos that `load_pixels` decoded; `path` of what it returns is empty.
+        """Run the model once on photos that `decode` gave; `path` of what it returns is empty.
 
         Args:
             photos: each ``[views, size, size, 3]``.
@@ -168,7 +184,7 @@ class Classifier:
         The method is that of Zhou et al. 2016, https://arxiv.org/abs/1512.04150.
 
         Args:
-            pixels: ``[views, size, size, 3]`` from `load_pixels`; the first view, the whole photo, is shown.
+            pixels: ``[views, size, size, 3]`` from `decode`; the first view, the whole photo, is shown.
             label: one of the bundle's classes.
 
         Returns:
@@ -182,18 +198,18 @@ class Classifier:
         evidence /= max(evidence.max(), np.finfo(np.float32).tiny)
         return evidence
 
-    def _try_load(self, photo: Source) -> _Loaded:
+    def _try_decode(self, photo: Source) -> _Decoded:
         try:
-            return self.load_pixels(photo)
+            return self.decode(photo)
         except PhotoError as error:
             return error
 
-    def _predict(self, batch: Sequence[tuple[str, "Future[_Loaded]"]]) -> Iterator[Prediction]:
-        loaded = [future.result() for _, future in batch]
-        predictions = iter(self.predict([item for item in loaded if not isinstance(item, PhotoError)]))
-        for (name, _), item in zip(batch, loaded, strict=True):
+    def _predict(self, batch: Sequence[tuple[str, "Future[_Decoded]"]]) -> Iterator[Prediction]:
+        decoded = [future.result() for _, future in batch]
+        predictions = iter(self.predict([item for item in decoded if not isinstance(item, PhotoError)]))
+        for (name, _), item in zip(batch, decoded, strict=True):
             if isinstance(item, PhotoError):
-                yield Prediction(name, item.status, None, None, None, "", (), {}, str(item))
+                yield Prediction.failed(name, item)
             else:
                 yield replace(next(predictions), path=name)
 

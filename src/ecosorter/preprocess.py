@@ -119,7 +119,7 @@ def to_pixels(image: Image.Image, spec: PreprocessSpec, zoom: float = 1.0) -> ND
     return np.array(image.resize((spec.size, spec.size), resample, view_box(image.size, spec, zoom)))
 
 
-def load_pixels(source: Source, spec: PreprocessSpec, limits: Limits = Limits()) -> NDArray[np.uint8]:  # noqa: B008
+def decode_pixels(source: Source, spec: PreprocessSpec, limits: Limits = Limits()) -> NDArray[np.uint8]:  # noqa: B008
     """Open a photo and give the pixels that the model takes, of the whole photo.
 
     A JPEG is decoded at the smallest scale that still has the pixels that the spec needs before resizing.
@@ -139,7 +139,7 @@ def load_pixels(source: Source, spec: PreprocessSpec, limits: Limits = Limits())
     return to_pixels(open_photo(source, limits=limits, at_least=(needed, needed)), spec)
 
 
-def load_views(source: Source, spec: PreprocessSpec, limits: Limits = Limits()) -> NDArray[np.uint8]:  # noqa: B008
+def decode_views(source: Source, spec: PreprocessSpec, limits: Limits = Limits()) -> NDArray[np.uint8]:  # noqa: B008
     """Open a photo and give the pixels of every view that a predictor averages: `to_views` of `open_for_views`."""
     return to_views(open_for_views(source, spec, limits), spec)
 

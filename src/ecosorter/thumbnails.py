@@ -1,4 +1,4 @@
-"""Small pictures of photos, for a report or a tracker."""
+"""Small pictures of photos, for a page or a tracker."""
 
 import base64
 import io
@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from ecosorter.errors import PhotoError
-from ecosorter.photos import open_photo
+from ecosorter.photos import Limits, Source, open_photo
 
 SIDE = 144
 """The longer side of a thumbnail in pixels: an object can be told, at about 5 kB a photo."""
@@ -17,18 +17,19 @@ SIDE = 144
 _QUALITY = 70
 
 
-def thumbnail(path: Path, side: int = SIDE) -> Image.Image | None:
+def thumbnail(photo: Source, side: int = SIDE, limits: Limits = Limits()) -> Image.Image | None:  # noqa: B008 - frozen
     """Return a photo made small, whole and upright.
 
     Args:
-        path: the photo.
+        photo: its path, or its file's bytes.
         side: the longer side of the result, in pixels; a smaller photo keeps its size.
+        limits: caps, checked before decoding.
 
     Returns:
         An RGB image, or None when the photo has disappeared or cannot be read any more.
     """
     try:
-        image = open_photo(path, at_least=(side, side))
+        image = open_photo(photo, limits=limits, at_least=(side, side))
     except PhotoError:
         return None
     image.thumbnail((side, side), Image.Resampling.LANCZOS)

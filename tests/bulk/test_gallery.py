@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ecosorter import Limits
-from ecosorter.bulk import Gallery, Photo, Row, Tally
+from ecosorter.bulk import Gallery, Input, Row, Tally
 from ecosorter.texts import LANGUAGES, Language, texts
 from tests.tiny import photo
 
@@ -21,7 +21,7 @@ def page(rows: list[Row], tmp_path: Path, language: Language = "en", photos: dic
     tally.add(rows)
     for one in rows:
         data = (photos or {}).get(one["path"], photo())
-        gallery.add(one, Photo(one["path"], lambda data=data: data))  # type: ignore[misc]
+        gallery.add(one, Input(one["path"], lambda data=data: data))  # type: ignore[misc]
     gallery.write(tmp_path / "page.html", tally, "tiny 1", language)
     return (tmp_path / "page.html").read_text(encoding="utf-8")
 

@@ -13,7 +13,7 @@ import pytest
 
 from ecosorter import Classifier, Limits
 from ecosorter.bulk import (
-    Photo,
+    Input,
     Row,
     RowFormat,
     Sorter,
@@ -44,12 +44,12 @@ class Runner:
         self.classifier, self.form, self.out = classifier, form, Path(f"out{ending}")
         self.read: list[str] = []
 
-    def _counted(self, found: Photo) -> Photo:
+    def _counted(self, found: Input) -> Input:
         def read() -> bytes:
             self.read.append(found.name)
             return found.read()
 
-        return Photo(found.name, read, path=found.path)
+        return Input(found.name, read, path=found.path)
 
     def __call__(self, *named: str, stop_after: int | None = None, **options: Any) -> list[Row]:
         self.read.clear()
@@ -151,7 +151,7 @@ def test_another_model_is_refused(classifier: Classifier, form: RowFormat, folde
 
 
 def test_photos_that_were_moved_away_are_done(classifier: Classifier, form: RowFormat, folder: Path) -> None:
-    with Sorter(folder / "sorted", "move", "x") as sorter, open_table(Path("out.csv"), form.columns) as table:
+    with Sorter(folder / "sorted", "move", "x", CLASSES) as sorter, open_table(Path("out.csv"), form.columns) as table:
         run = partial(stream, classifier, form=form, batch_size=4)
         photos = find_inputs(["in"], LIMITS)
         for number, chunk in enumerate(up_to_date(table, photos, by_position(table, photos, form.model), run)):
@@ -159,7 +159,7 @@ def test_photos_that_were_moved_away_are_done(classifier: Classifier, form: RowF
                 sorter.place(answer.row, answer.photo)
             if number == 4:
                 break
-    with Sorter(folder / "sorted", "move", "x") as sorter, open_table(Path("out.csv"), form.columns) as table:
+    with Sorter(folder / "sorted", "move", "x", CLASSES) as sorter, open_table(Path("out.csv"), form.columns) as table:
         assert 20 <= table.done < 40
         photos = find_inputs(["in"], LIMITS)
         join = by_position(table, photos, form.model, sorter.is_moved)

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from ecosorter import Limits
-from ecosorter.bulk import Photo, Row, Sorter, undo
+from ecosorter.bulk import Input, Row, Sorter, undo
 from ecosorter.bulk import sorting as sorting_module
+from ecosorter.bulk.inputs import local_input
 from ecosorter.bulk.notes import Notes
-from ecosorter.bulk.photo import local_photo
+from ecosorter.bulk.sorting import FOLDERS, folder_names
 from ecosorter.errors import BulkError
 
 HOWS = pytest.mark.parametrize("how", ["copy", "link", "move"])
@@ -23,8 +24,8 @@ def row(path: str, label: str | None = "kaca", status: str = "ok", reason: str =
     return {"path": path, "status": status, "label": label, "reason": reason, "sha256": None}
 
 
-def local(path: str) -> Photo:
-    return local_photo(path, Limits())
+def local(path: str) -> Input:
+    return local_input(path, Limits())
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 def sort(how: Any, rows: list[Row] = ROWS) -> Sorter:
-    with Sorter(Path("sorted"), how, "run") as sorter:
+    with Sorter(Path("sorted"), how, "run", {one["label"] for one in rows if one["label"]}) as sorter:
         for one in rows:
             sorter.place(one, local(one["path"]))
     return sorter
@@ -156,8 +157,8 @@ def test_a_photo_that_changes_in_a_drop_folder_is_copied_again(a_tree: Path) -> 
 
 
 def test_what_has_no_file_is_left(a_tree: Path) -> None:
-    with Sorter(Path("sorted"), "copy", "run") as sorter:
-        assert sorter.place(row("x.zip!/1.jpg"), Photo("x.zip!/1.jpg", bytes)) is None
+    with Sorter(Path("sorted"), "copy", "run", ["kaca"]) as sorter:
+        assert sorter.place(row("x.zip!/1.jpg"), Input("x.zip!/1.jpg", bytes)) is None
         sorter.place(row("gone.jpg"), local("gone.jpg"))
     assert sorter.left == 2
     assert undo(sorter.undo_file).restored == 0
@@ -168,6 +169,33 @@ def test_a_class_may_have_any_name(a_tree: Path, label: str) -> None:
     sort("copy", [row("a/1.jpg", label)])
     (found,) = Path("sorted").rglob("1.jpg")
     assert found.parent.parent == Path("sorted")
+
+
+def test_every_class_has_a_folder_of_its_own(a_tree: Path) -> None:
+    classes = [
+        "a/b",
+        "a_b",
+        "a.b",
+        "Kaca",
+        "kaca",
+        "failed",
+        "not-sure",
+        "NO-WASTE",
+        "con",
+        "..",
+        "",
+        "x" * 300,
+        "organik",
+    ]
+    folders = folder_names(classes)
+    assert len({folder.casefold() for folder in (*folders.values(), *FOLDERS.values())}) == len(classes) + len(FOLDERS)
+    assert folders["organik"] == "organik"
+    assert folder_names(reversed(classes)) == folders
+    sort(
+        "copy", [row("a/1.jpg", "failed"), row("a/2.jpg", "a/b"), row("b/1.jpg", "a_b"), row("a/bad.jpg", None, "html")]
+    )
+    assert Path("sorted/failed/bad.jpg").exists()
+    assert sorted(len(list(folder.iterdir())) for folder in Path("sorted").iterdir() if folder.is_dir()) == [1] * 4
 
 
 def test_links_lead_to_the_photo(a_tree: Path) -> None:
@@ -205,8 +233,6 @@ def test_a_kill_between_any_two_steps_is_mended_by_the_next_run(
             sort(how, ROWS[:1])
         except _Killed:
             deadly = False
-    for leftover in Path("sorted").rglob(".*.tmp"):
-        leftover.unlink()  # `finally` removed it; a real kill leaves it, and the next copy replaces it
     file = sort(how).undo_file
     placed = tree(a_tree / "sorted")
     assert sorted(placed.values())[:1] != [b""]

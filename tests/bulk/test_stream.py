@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from ecosorter import Classifier, Limits
-from ecosorter.bulk import Answer, Photo, RowFormat, find_inputs, stream
+from ecosorter.bulk import Input, Record, RowFormat, find_inputs, stream
 from tests.tiny import CLASSES, COLOURS, photo
 
 
-def made(name: str, data: bytes, held: int = 0) -> Photo:
-    return Photo(name, lambda: data, held)
+def made(name: str, data: bytes, held: int = 0) -> Input:
+    return Input(name, lambda: data, held)
 
 
 def test_the_rows_are_those_of_the_classifier(classifier: Classifier, form: RowFormat, folder: Path) -> None:
@@ -34,7 +34,7 @@ def test_the_rows_are_those_of_the_classifier(classifier: Classifier, form: RowF
 
 
 def test_known_answers_pass_through_in_their_place(classifier: Classifier, form: RowFormat) -> None:
-    known = [Answer(None, {"path": str(number)}) for number in range(5)]
+    known = [Record(None, {"path": str(number)}) for number in range(5)]
     items = [known[0], made("a", photo()), known[1], known[2], made("b", b""), known[3], known[4]]
     batches = list(stream(classifier, items, form, batch_size=2))
     assert [a.row["path"] for batch in batches for a in batch] == ["0", "a", "1", "2", "b", "3", "4"]
@@ -45,7 +45,7 @@ def test_a_pause_finishes_what_has_begun(classifier: Classifier, form: RowFormat
     answered: list[int] = []
     pauses: list[int] = []
 
-    def items() -> Iterator[Photo | None]:
+    def items() -> Iterator[Input | None]:
         for number in range(5):
             yield made(str(number), photo())
         yield None
@@ -60,7 +60,7 @@ def test_a_pause_finishes_what_has_begun(classifier: Classifier, form: RowFormat
 def test_few_photos_are_taken_ahead(classifier: Classifier, form: RowFormat) -> None:
     taken = 0
 
-    def endless() -> Iterator[Photo]:
+    def endless() -> Iterator[Input]:
         nonlocal taken
         while True:
             taken += 1
@@ -83,13 +83,13 @@ def test_bytes_in_memory_are_bounded(classifier: Classifier, form: RowFormat) ->
             unread -= 1
         return photo()
 
-    def items() -> Iterator[Photo]:
+    def items() -> Iterator[Input]:
         nonlocal unread, most
         for number in range(60):
             with lock:
                 unread += 1
                 most = max(most, unread)
-            yield Photo(str(number), read, held=size)
+            yield Input(str(number), read, held=size)
 
     assert sum(map(len, stream(classifier, items(), form))) == 60
     assert most * size <= 64_000_000 + 2 * size

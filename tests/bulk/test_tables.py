@@ -81,7 +81,7 @@ def test_half_a_part_is_none(tmp_path: Path, form: RowFormat, row: Callable[...,
     path = tmp_path / "out.parquet"
     with opened(path, form) as table:
         table.append([row("a")])
-    (path / ".part-000001.parquet.tmp").write_bytes(b"PAR1")
+    (path / ".part-000001.0a1b2c3d.part.parquet").write_bytes(b"PAR1")
     with opened(path, form) as table:
         assert table.done == 1
         table.append([row("b")])

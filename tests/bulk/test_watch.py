@@ -7,7 +7,7 @@ from threading import Event
 import pytest
 
 from ecosorter import Limits
-from ecosorter.bulk import Photo, watch
+from ecosorter.bulk import Input, watch
 from ecosorter.bulk.watch import fingerprint
 
 LIMITS = Limits()
@@ -24,7 +24,7 @@ class Watcher:
         names: list[str] = []
         while times:
             item = next(self._items)
-            if isinstance(item, Photo):
+            if isinstance(item, Input):
                 names.append(Path(item.name).name)
             else:
                 times -= 1

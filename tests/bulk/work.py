@@ -7,11 +7,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ecosorter.bulk import Photo
+from ecosorter.bulk import Input
 from ecosorter.errors import BundleError
 
 
-def slowly(found: Photo, notes: Path) -> Photo:
+def slowly(found: Input, notes: Path) -> Input:
     """Return a photo that takes two milliseconds to read, and leaves a note of who read it."""
     return replace(found, read=partial(_read_slowly, found.read, found.name, notes))
 

@@ -1,9 +1,13 @@
+import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import ecosorter
+from tests.tiny import photo
 
 HEAVY = ("torch", "lightning", "transformers", "sklearn", "scipy", "wandb", "onnx", "matplotlib", "fastapi")
 
@@ -39,3 +43,44 @@ def test_every_module_of_the_command_line_is_reachable() -> None:
     done = subprocess.run([sys.executable, "-m", "ecosorter.cli", "--help"], capture_output=True, text=True, check=True)
     for name in ("classify", "train", "evaluate", "photos", "models", "cache"):
         assert name in done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell that closes streams")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_change_nothing_but_what_is_heard(closed: str, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(photo())
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "ECOSORTER_LANG": "en"}
+    heard = {}
+    for arguments, code in (("a.png gone.png --json", 1), ("- --json", 2), ("a.png --out gone/out.csv", 2)):
+        script = f'"$0" -m ecosorter.cli classify {arguments} --model {model} {closed}'
+        done = subprocess.run(
+            ["sh", "-c", script, sys.executable],
+            cwd=tmp_path,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        heard[arguments] = (done.stdout, done.stderr)
+    stdout = heard["a.png gone.png --json"][0]
+    assert stdout == "" if ">&-" in closed.split() else len(json.loads(stdout)) == 2
+    assert (heard["- --json"][1] == "") == ("2>&-" in closed)
+
+
+def test_whoever_reads_may_stop(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(photo())
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "ecosorter.cli", "classify", "a.png", "--json", "--model", str(model)],
+        cwd=tmp_path,
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, "")

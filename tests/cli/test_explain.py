@@ -128,3 +128,19 @@ def test_bad_photos_and_models_are_errors_of_the_program() -> None:
     assert isinstance(run("missing.jpg").exception, PhotoError)
     assert isinstance(run("blue.png", "--model", "nowhere").exception, BundleError)
     assert not Path("blue-explained.jpg").exists()
+
+
+def test_a_picture_that_does_not_fit_on_the_disk_is_not_there(small_disk: None) -> None:
+    Path("noise.png").write_bytes(tiny.encoded(Image.effect_noise((200, 200), 90), "PNG"))
+    done = run("noise.png", "--out", "a.png")
+    assert done.exit_code == 2
+    assert "cannot be written" in " ".join(done.output.split())
+    assert not [path.name for path in Path().iterdir() if path.name.startswith(("a.png", "."))]
+
+
+def test_a_link_is_kept(tmp_path: Path) -> None:
+    Path("real.png").write_bytes(b"old")
+    Path("link.png").symlink_to("real.png")
+    assert run("blue.png", "--out", "link.png", "--force").exit_code == 0
+    assert Path("link.png").is_symlink()
+    assert Path("real.png").read_bytes() != b"old"

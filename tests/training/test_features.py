@@ -9,7 +9,7 @@ from PIL import Image
 
 from ecosorter.datasets.cache import Cache
 from ecosorter.errors import BackboneError, PhotoError
-from ecosorter.preprocess import load_pixels
+from ecosorter.preprocess import decode_pixels
 from ecosorter.training.backbones.find import find_backbone
 from ecosorter.training.features import Engine, FeatureSource, OnnxEngine, Output, TorchEngine, extract
 from tests.training import networks
@@ -57,7 +57,7 @@ def test_features_are_those_of_the_network_in_the_order_of_the_photos(
 ) -> None:
     source = source_of(tmp_path / "net")
     found = extract(source, photos, lambda: engine, "onnx", Cache(tmp_path / "cache"), batch_size=4)
-    one_by_one = [engine.engine(load_pixels(path, source.spec)[None])[0][0] for path, _ in photos]
+    one_by_one = [engine.engine(decode_pixels(path, source.spec)[None])[0][0] for path, _ in photos]
     np.testing.assert_array_equal(found, np.stack(one_by_one))
     assert found.dtype == np.float32
 
@@ -112,7 +112,7 @@ def test_flattened_features_are_the_whole_map_in_half_precision(
 ) -> None:
     source = source_of(tmp_path / "net", "flattened")
     found = extract(source, photos[:2], lambda: engine, "onnx", Cache(tmp_path / "cache"))
-    places = engine(np.stack([load_pixels(path, source.spec) for path, _ in photos[:2]]))[1]
+    places = engine(np.stack([decode_pixels(path, source.spec) for path, _ in photos[:2]]))[1]
     assert places is not None
     assert found.dtype == np.float16
     np.testing.assert_allclose(found, places.reshape(2, -1), rtol=1e-3)
@@ -133,7 +133,7 @@ def test_flattening_needs_a_map(photos: list[Photo], tmp_path: Path) -> None:
 def test_torch_and_onnx_agree(grey: bool, photos: list[Photo], cache: Cache, tmp_path: Path) -> None:
     source = source_of(networks.mobilenet_folder(tmp_path / "net"))
     spec = source.spec.model_copy(update={"grey": grey})
-    pixels = np.stack([load_pixels(path, spec) for path, _ in photos])
+    pixels = np.stack([decode_pixels(path, spec) for path, _ in photos])
     ours = OnnxEngine(spec, source.backbone.graph(32, cache))(pixels)
     theirs = TorchEngine(spec, source.backbone.network())(pixels)
     for a, b in zip(ours, theirs, strict=True):

@@ -106,7 +106,7 @@ def test_the_bundle_answers(run: tuple[Path, Bundle]) -> None:
     files = sorted((folder / "photos").rglob("*.png"))
     found = classifier.classify(files)
     assert {prediction.status for prediction in found} == {"ok"}
-    pixels = classifier.load_pixels(files[0])
+    pixels = classifier.decode(files[0])
     assert pixels.shape == (3, 64, 64, 3)
     assert classifier.explain(pixels, "kaca").shape == (2, 2)
 

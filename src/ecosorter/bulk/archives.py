@@ -1,7 +1,8 @@
 """The photos in ZIP and TAR archives of unknown origin, without unpacking anything to disk.
 
 Nothing is written, so a member's name can do no harm: it is only what the photo is called. What could do harm is what
-an archive makes the program read, and that is capped. Links and devices are left out, and so is what is hidden.
+an archive makes the program read, and that is capped. Links and devices are left out, and so
+is what is hidden or in a system's folder.
 """
 
 import gzip
@@ -15,9 +16,9 @@ from pathlib import PurePosixPath
 from threading import Lock
 from typing import Any
 
-from ecosorter.bulk.photo import Photo, failing_photo
+from ecosorter.bulk.inputs import Input, failing_input
 from ecosorter.errors import PhotoCorrupt, PhotoEmpty, PhotoError, PhotoTooManyBytes, PhotoTruncated, PhotoUnreadable
-from ecosorter.photos import PHOTO_ENDINGS, Limits
+from ecosorter.photos import Limits, is_photo_name, is_system_folder
 
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz")
 """File name endings, in small letters, by which an archive is known."""
@@ -41,7 +42,13 @@ def is_tar(name: str) -> bool:
     return is_archive(name) and not name.lower().endswith(".zip")
 
 
-def photos_in(name: str, open_file: Callable[[str], Any], size: int, limits: Limits) -> Iterator[Photo]:
+def photos_in(
+    name: str,
+    open_file: Callable[[str], Any],
+    size: int,
+    limits: Limits,
+    left_out: Callable[[str], object] = lambda _: None,
+) -> Iterator[Input]:
     """List an archive.
 
     Args:
@@ -50,6 +57,7 @@ def photos_in(name: str, open_file: Callable[[str], Any], size: int, limits: Lim
             module's own function, so that photos can be sent to other processes, which open the archive again.
         size: of the archive, in bytes.
         limits: `max_bytes` is for each photo.
+        left_out: is told of each photo in a system's folder.
 
     Yields:
         Its photos, in the archive's order; one that fails under the archive's own name where it is damaged, has too
@@ -58,18 +66,18 @@ def photos_in(name: str, open_file: Callable[[str], Any], size: int, limits: Lim
     kind = _zip if name.lower().endswith(".zip") else _tar
     empty = True
     try:
-        for photo in kind(name, _Archive(name, open_file, limits), size, limits):
+        for photo in kind(name, _Archive(name, open_file, limits), size, limits, left_out):
             empty = False
             yield photo
     except PhotoError as error:
-        yield failing_photo(name, error)
+        yield failing_input(name, error)
     except EOFError:
-        yield failing_photo(name, PhotoTruncated(f"{name} ends too early; copy or download it again."))
+        yield failing_input(name, PhotoTruncated(f"{name} ends too early; copy or download it again."))
     except Exception as error:  # zipfile and tarfile, fed with broken bytes, may raise anything
-        yield failing_photo(name, PhotoCorrupt(f"{name} is no archive, or a damaged one ({error}); download it again."))
+        yield failing_input(name, PhotoCorrupt(f"{name} is no archive, or a damaged one ({error}); download it again."))
     else:
         if empty:
-            yield failing_photo(name, PhotoEmpty(f"{name} holds no photos."))
+            yield failing_input(name, PhotoEmpty(f"{name} holds no photos."))
 
 
 class _Bounded(io.BufferedReader):
@@ -119,15 +127,15 @@ def _opened_again(name: str, open_file: Callable[[str], Any], limits: Limits) ->
     return _Archive(name, open_file, limits)
 
 
-def _zip(name: str, packed: _Archive, _size: int, limits: Limits) -> Iterator[Photo]:
+def _zip(name: str, packed: _Archive, _size: int, limits: Limits, left_out: Callable[[str], object]) -> Iterator[Input]:
     members = packed.zip.infolist()
     if len(members) > MAX_MEMBERS:
         raise PhotoTooManyBytes(f"{name} has {len(members):,} members; at most {MAX_MEMBERS:,} are read. Split it.")
     for member in members:
         kind = stat.S_IFMT(member.external_attr >> 16)  # 0 where the archive was made without Unix rights
-        if kind in (0, stat.S_IFREG) and _is_photo(member.filename):
-            path = f"{name}!/{member.filename}"
-            yield Photo(path, partial(_read_zipped, path, packed, member, limits))
+        path = f"{name}!/{member.filename}"
+        if kind in (0, stat.S_IFREG) and _is_wanted(member.filename, path, left_out):
+            yield Input(path, partial(_read_zipped, path, packed, member, limits))
 
 
 def _read_zipped(name: str, packed: _Archive, member: zipfile.ZipInfo, limits: Limits) -> bytes:
@@ -143,7 +151,7 @@ def _read_zipped(name: str, packed: _Archive, member: zipfile.ZipInfo, limits: L
         raise PhotoCorrupt(f"{name} cannot be unpacked ({error}); pack or download it again.") from error
 
 
-def _tar(name: str, packed: _Archive, size: int, limits: Limits) -> Iterator[Photo]:
+def _tar(name: str, packed: _Archive, size: int, limits: Limits, left_out: Callable[[str], object]) -> Iterator[Input]:
     plain = name.lower().endswith(".tar")
     listed = tarfile.open(fileobj=packed.bytes, mode="r:")  # noqa: SIM115 - photos are read after this function's end
     number = 0
@@ -153,15 +161,15 @@ def _tar(name: str, packed: _Archive, size: int, limits: Limits) -> Iterator[Pho
             raise PhotoTooManyBytes(f"{name} has more than {MAX_MEMBERS:,} members; the rest is not read. Split it.")
         if size and member.offset_data + member.size > MAX_RATIO * max(size, 4096):
             raise PhotoTooManyBytes(f"{name} is packed to less than 1/{MAX_RATIO} of its size; the rest is not read.")
-        if not member.isreg() or member.issparse() or not _is_photo(member.name):
-            continue
         path = f"{name}!/{member.name}"
+        if not member.isreg() or member.issparse() or not _is_wanted(member.name, path, left_out):
+            continue
         read = partial(_read_at, path, packed, member.offset_data, member.size, limits)
         if plain or member.size > limits.max_bytes:
-            yield Photo(path, read)
+            yield Input(path, read)
         else:
             data = read()
-            yield Photo(path, partial(bytes, data), held=len(data))
+            yield Input(path, partial(bytes, data), held=len(data))
     with packed.lock:
         packed.bytes.seek(listed.offset)
         end = packed.bytes.read(tarfile.BLOCKSIZE)
@@ -194,7 +202,12 @@ def _check_size(name: str, size: int, limits: Limits) -> None:
         raise PhotoTooManyBytes(f"{name} has {size / 1e6:.1f} MB, and the cap is {cap}; raise the cap.")
 
 
-def _is_photo(member: str) -> bool:
+def _is_wanted(member: str, path: str, left_out: Callable[[str], object]) -> bool:
+    """Tell a photo from other files, what is hidden, and what lies in a system's folder."""
     parts = PurePosixPath(member).parts
-    hidden = any(part == "__MACOSX" or (part.startswith(".") and part not in (".", "..")) for part in parts)
-    return not hidden and not member.endswith("/") and PurePosixPath(member).suffix.lower() in PHOTO_ENDINGS
+    if member.endswith("/") or not is_photo_name(member):
+        return False
+    if any(map(is_system_folder, parts[:-1])):
+        left_out(path)
+        return False
+    return not any(part.startswith(".") and part not in (".", "..") for part in parts)

@@ -4,21 +4,19 @@ The page needs no network, no script and no other file, and a content security p
 small however many photos there are: of each class, only so many are remembered, and they are made small.
 """
 
-import base64
 import heapq
-import io
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
-from PIL import Image
-
-from ecosorter.bulk.photo import Photo
+from ecosorter.bulk.inputs import Input
 from ecosorter.bulk.rows import Row, Tally, outcome
 from ecosorter.errors import PhotoError
-from ecosorter.photos import Limits, open_photo
+from ecosorter.files import write_bytes
+from ecosorter.photos import Limits
 from ecosorter.texts import Language, class_name, texts
+from ecosorter.thumbnails import data_uri, thumbnail
 
 _IN_A_GROUP = 36
 _ON_THE_PAGE = 600  # photos: about 3 MB
@@ -42,7 +40,7 @@ class _Shown:
     certainty: float  # minus confidence: the heap drops its smallest, which is to be the most certain
     number: int
     row: Row = field(compare=False)
-    photo: Photo | None = field(compare=False)
+    photo: Input | None = field(compare=False)
 
 
 class Gallery:
@@ -60,7 +58,7 @@ class Gallery:
         self._failed: list[Row] = []
         self._number = 0
 
-    def add(self, row: Row, photo: Photo | None) -> None:
+    def add(self, row: Row, photo: Input | None) -> None:
         """Remember a photo, if it is one of the least certain so far.
 
         Args:
@@ -110,9 +108,7 @@ class Gallery:
             f"<title>{escape(words['title'])}</title><style>{_STYLE}</style></head><body>"
         )
         html = "\n".join([head, *parts, "</body></html>\n"])
-        beside = path.with_name(f".{path.name}.tmp")
-        beside.write_text(html, encoding="utf-8", errors="replace")
-        beside.replace(path)
+        write_bytes(path, html.encode(errors="replace"))
 
     def _section(self, name: str, total: int, heap: list[_Shown], language: Language) -> str:
         words = texts("bulk", language)
@@ -128,14 +124,10 @@ class Gallery:
         try:
             if shown.photo is None:
                 raise PhotoError
-            image = open_photo(shown.photo.read(), limits=self._limits, at_least=(_SIDE, _SIDE))
+            image = thumbnail(shown.photo.read(), _SIDE, self._limits)
         except PhotoError:
-            return '<div class="none"></div>'
-        image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
-        buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=65, optimize=True)
-        data = base64.b64encode(buffer.getvalue()).decode("ascii")
-        return f'<img alt="" loading="lazy" src="data:image/jpeg;base64,{data}">'
+            image = None
+        return f'<img alt="" loading="lazy" src="{data_uri(image)}">' if image else '<div class="none"></div>'
 
     def _failures(self, tally: Tally, language: Language) -> str:
         words, statuses = texts("bulk", language), texts("photos", language)

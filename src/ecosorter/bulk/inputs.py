@@ -1,65 +1,50 @@
-"""From what people name to photos: files, folders, patterns, lists, archives, addresses."""
+"""What every kind of input comes down to: a name, and a function that gives the bytes."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import NoReturn
 
-from ecosorter.bulk.archives import is_archive, photos_in
-from ecosorter.bulk.photo import Photo, local_photo
-from ecosorter.bulk.remote import is_address, remote_photos
-from ecosorter.photos import Limits, find_photos
+from ecosorter.errors import PhotoError, PhotoMissing
+from ecosorter.photos import Limits, read_photo
 
 
-def find_inputs(named: Iterable[str], limits: Limits, standard_input: Iterable[bytes] = ()) -> Iterator[Photo]:
-    """Expand what a person names, lazily and in a fixed order.
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A photo that is still to be read.
 
-    Args:
-        named: files, folders and patterns as for `ecosorter.photos.find_photos`; ZIP and TAR archives, which stand for
-            the photos in them; addresses such as ``s3://bucket/folder``; ``@FILE`` for a list of all these, one on
-            a line; and ``-`` for such a list on standard input.
-        limits: caps on each photo; only `max_bytes` counts here.
-        standard_input: its lines.
-
-    Yields:
-        Every photo that was named, as often as it was named. Whatever stands for no photo at all is yielded as a
-        photo that fails, so that it shows up.
-
-    Raises:
-        OSError: a list cannot be read.
+    Attributes:
+        name: what it is called in every output.
+        read: gives the file's bytes, or raises a `PhotoError` and nothing else. Any thread may call it.
+        held: how many bytes `read` already holds in memory; 0 when it fetches them.
+        path: its file, if it is a file on this machine.
     """
-    for name in named:
-        if name == "-":
-            yield from _listed(standard_input, limits)
-        elif name.startswith("@"):
-            with Path(name[1:]).open("rb") as lines:
-                yield from _listed(lines, limits)
-        else:
-            yield from _expand(name, limits)
+
+    name: str
+    read: Callable[[], bytes]
+    held: int = 0
+    path: Path | None = None
+
+    def without_bytes(self) -> "Input":
+        """Return the photo without what `read` holds in memory; if that was anything, it cannot be read again."""
+        return (
+            replace(self, read=partial(_fail, PhotoMissing(f"{self.name} was read before.")), held=0)
+            if self.held
+            else self
+        )
 
 
-def _listed(lines: Iterable[bytes], limits: Limits) -> Iterator[Photo]:
-    """Take each line that is not blank for a name; any byte may be in one."""
-    for line in lines:
-        if name := os.fsdecode(line.rstrip(b"\r\n")):
-            yield from _expand(name, limits)
+def local_input(name: str, limits: Limits) -> Input:
+    """Return the photo in a file."""
+    return Input(name, partial(read_photo, name, limits), path=Path(os.path.abspath(name)))  # noqa: PTH100 - no links
 
 
-def _expand(name: str, limits: Limits) -> Iterator[Photo]:
-    if is_address(name):
-        yield from remote_photos(name, limits)
-        return
-    empty = True
-    for found in find_photos([name]):
-        empty = False
-        path = name if found == Path(name) else os.fspath(found)  # as it was given where it stands for itself
-        if is_archive(path) and found.is_file():
-            yield from photos_in(path, _open, found.stat().st_size, limits)
-        else:
-            yield local_photo(path, limits)
-    if empty:
-        yield local_photo(name, limits)
+def failing_input(name: str, error: PhotoError) -> Input:
+    """Return a photo that cannot be read, for what should have been one or many."""
+    return Input(name, partial(_fail, error))
 
 
-def _open(path: str) -> IO[bytes]:
-    return Path(path).open("rb", buffering=0)
+def _fail(error: PhotoError) -> NoReturn:
+    raise error

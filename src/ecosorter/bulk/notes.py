@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
@@ -39,17 +40,16 @@ class Notes:
     """Entries on disk, each kept at once.
 
     Raises:
-        BulkError: there is something else in the file, or it cannot be written.
+        BulkError: there is something else in the file, or it cannot be written; from every method.
     """
 
     def __init__(self, file: Path) -> None:
-        try:
+        self._file = file
+        with self._told_of_faults():
             self._database = sqlite3.connect(file, isolation_level=None)
             # Safe from kills of this process; to wait for the disk would cost more than the sorting.
             self._database.execute("PRAGMA synchronous = OFF")
             self._database.executescript(_SCHEMA)
-        except sqlite3.Error as error:
-            raise BulkError(f"{file} cannot be used as an undo file: {error}.") from error
 
     def __enter__(self) -> Self:
         return self
@@ -59,7 +59,8 @@ class Notes:
 
     def __iter__(self) -> Iterator[Entry]:
         """Yield all entries, the latest first; the one that was yielded may be forgotten."""
-        return map(_entry, self._database.execute("SELECT * FROM placed ORDER BY rowid DESC"))
+        with self._told_of_faults():
+            yield from map(_entry, self._database.execute("SELECT * FROM placed ORDER BY rowid DESC"))
 
     def close(self) -> None:
         """Let go of the file."""
@@ -68,17 +69,27 @@ class Notes:
     def find(self, source: Path) -> Entry | None:
         """Return what became of a photo; the latest entry, since a name may come again in a drop folder."""
         query = "SELECT * FROM placed WHERE source = ? ORDER BY rowid DESC LIMIT 1"
-        return next(map(_entry, self._database.execute(query, (os.fsencode(source),))), None)
+        with self._told_of_faults():
+            return next(map(_entry, self._database.execute(query, (os.fsencode(source),))), None)
 
     def put(self, entry: Entry) -> Entry:
         """Keep an entry, in place of one with the same target, and return it."""
         values = (os.fsencode(entry.target), os.fsencode(entry.source), *entry[2:])
-        self._database.execute("INSERT OR REPLACE INTO placed VALUES (?, ?, ?, ?, ?)", values)
+        with self._told_of_faults():
+            self._database.execute("INSERT OR REPLACE INTO placed VALUES (?, ?, ?, ?, ?)", values)
         return entry
 
     def forget(self, entry: Entry) -> None:
         """Drop an entry."""
-        self._database.execute("DELETE FROM placed WHERE target = ?", (os.fsencode(entry.target),))
+        with self._told_of_faults():
+            self._database.execute("DELETE FROM placed WHERE target = ?", (os.fsencode(entry.target),))
+
+    @contextmanager
+    def _told_of_faults(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise BulkError(f"{self._file} cannot be used as an undo file: {error}.") from error
 
 
 def _entry(row: tuple[bytes, bytes, How, str, int]) -> Entry:

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from ecosorter.bulk.rows import Row, is_number
 from ecosorter.bulk.tables import Appendable, Table, lock
+from ecosorter.files import is_part, write_whole
 
 _PART = "part-{:06}.parquet"
 
@@ -37,7 +38,8 @@ class ParquetTable(Table):
             names = [entry.name for entry in path.iterdir() if not entry.name.startswith(".")]
             if any(not re.fullmatch(r"part-\d{6}\.parquet", name) for name in names):
                 raise self.foreign()
-            for part in self._parts() if restart else []:
+            left = [entry for entry in path.iterdir() if is_part(entry.name)]
+            for part in [*left, *(self._parts() if restart else [])]:
                 part.unlink()
             for part in self._parts():
                 self._count(part)
@@ -97,9 +99,7 @@ class ParquetTable(Table):
             ],
             schema=schema,
         )
-        beside = part.with_name(f".{part.name}.tmp")
-        pq.write_table(table, beside)
-        beside.replace(part)
+        write_whole(part, lambda beside: pq.write_table(table, beside))
 
 
 class _Mending:

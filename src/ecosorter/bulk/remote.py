@@ -1,14 +1,14 @@
 """Photos at addresses: whatever fsspec has a driver for, such as ``s3://``, ``gs://``, ``https://``."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
 from ecosorter.bulk.archives import is_archive, photos_in
-from ecosorter.bulk.photo import Photo, failing_photo
+from ecosorter.bulk.inputs import Input, failing_input
 from ecosorter.errors import BulkError, PhotoMissing, PhotoTooManyBytes, PhotoUnreadable
-from ecosorter.photos import PHOTO_ENDINGS, Limits
+from ecosorter.photos import Limits, is_photo_name, is_system_folder
 
 _PACKAGES = {"http": "http", "https": "http", "s3": "s3", "gs": "gs", "gcs": "gs"}  # our extras by scheme
 
@@ -42,13 +42,14 @@ def open_address(address: str) -> tuple[Any, str]:
     return opened
 
 
-def remote_photos(address: str, limits: Limits) -> Iterator[Photo]:
+def remote_photos(address: str, limits: Limits, left_out: Callable[[str], object] = lambda _: None) -> Iterator[Input]:
     """List the photos at an address.
 
     Args:
         address: of a photo, an archive, a folder, or with a pattern in it. On the web there are no folders to list:
             an ``https://`` address is one photo or archive.
         limits: `max_bytes` is for each photo.
+        left_out: is told of each photo in a system's folder.
 
     Yields:
         Photos in a fixed order, those of a folder sorted by path; one that fails in the place of what cannot be listed.
@@ -61,23 +62,28 @@ def remote_photos(address: str, limits: Limits) -> Iterator[Photo]:
         elif not on_the_web and files.isdir(path):
             found = _walk(files, path)
         else:
-            yield from _open(address, files, path, limits)
+            yield from _open(address, files, path, limits, left_out)
             return
         empty = True
+        named = set(PurePosixPath(path).parts)
         for inner in found:
             empty = False
-            yield from _open(files.unstrip_protocol(inner), files, inner, limits)
+            where = files.unstrip_protocol(inner)
+            if any(is_system_folder(part) and part not in named for part in PurePosixPath(inner).parts):
+                left_out(where)
+            else:
+                yield from _open(where, files, inner, limits, left_out)
         if empty:
-            yield failing_photo(address, PhotoMissing(f"There are no photos at {address}; check it."))
+            yield failing_input(address, PhotoMissing(f"There are no photos at {address}; check it."))
     except Exception as error:  # see open_address
-        yield failing_photo(address, PhotoUnreadable(f"{address} cannot be listed ({error})."))
+        yield failing_input(address, PhotoUnreadable(f"{address} cannot be listed ({error})."))
 
 
-def _open(name: str, files: Any, path: str, limits: Limits) -> Iterator[Photo]:
+def _open(name: str, files: Any, path: str, limits: Limits, left_out: Callable[[str], object]) -> Iterator[Input]:
     if is_archive(path):
-        yield from photos_in(name, _open_archive, files.info(path).get("size") or 0, limits)
+        yield from photos_in(name, _open_archive, files.info(path).get("size") or 0, limits, left_out)
     else:
-        yield Photo(name, partial(_read, name, files, path, limits))
+        yield Input(name, partial(_read, name, files, path, limits))
 
 
 def _open_archive(address: str) -> Any:
@@ -89,11 +95,12 @@ def _walk(files: Any, folder: str) -> Iterator[str]:
     """Yield the photos in a folder and below it; a folder at a time is in memory."""
     for entry in sorted(files.ls(folder, detail=True), key=lambda entry: str(entry["name"])):
         path = PurePosixPath(entry["name"])
-        if path.name.startswith(".") or path == PurePosixPath(folder):  # some stores list a folder in itself
+        hidden = path.name.startswith(".") and not is_system_folder(path.name)
+        if hidden or path == PurePosixPath(folder):  # some stores list a folder in itself
             continue
         if entry["type"] == "directory":
             yield from _walk(files, entry["name"])
-        elif path.suffix.lower() in PHOTO_ENDINGS:
+        elif is_photo_name(path.name):
             yield entry["name"]
 
 

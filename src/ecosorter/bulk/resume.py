@@ -10,22 +10,22 @@ from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from pathlib import Path
 from time import monotonic
 
-from ecosorter.bulk.photo import Photo, local_photo
+from ecosorter.bulk.inputs import Input, local_input
 from ecosorter.bulk.rows import Row
-from ecosorter.bulk.stream import Answer
+from ecosorter.bulk.stream import Record
 from ecosorter.bulk.tables import Table
 from ecosorter.bulk.watch import fingerprint
 from ecosorter.errors import BulkError
 from ecosorter.photos import Limits
 
-Item = Photo | Answer | None
+Item = Input | Record | None
 Join = Callable[[Iterator[Row]], Iterator[Item]]
-"""Turns the rows of an earlier run into answers, which are kept, and photos, which are done again in their place."""
+"""Turns the rows of an earlier run into records, which are kept, and inputs, which are done again in their place."""
 
 
 def up_to_date(
-    table: Table, photos: Iterable[Photo | None], join: Join, stream: Callable[[Iterable[Item]], Iterator[list[Answer]]]
-) -> Iterator[list[Answer]]:
+    table: Table, photos: Iterable[Input | None], join: Join, stream: Callable[[Iterable[Item]], Iterator[list[Record]]]
+) -> Iterator[list[Record]]:
     """Do what is missing in a table.
 
     Args:
@@ -35,7 +35,7 @@ def up_to_date(
         stream: classifies, see stream.py.
 
     Yields:
-        Answers for all rows that the table holds in the end, in order, in chunks; each when it is on disk, but those
+        Records of all rows that the table holds in the end, in order, in chunks; each when it is on disk, but those
         that are done again: a file of text is replaced when all of them are.
 
     Raises:
@@ -56,7 +56,7 @@ def up_to_date(
 
 
 def by_position(
-    table: Table, photos: Iterator[Photo], model: str, is_moved: Callable[[str], bool] = lambda _: False
+    table: Table, photos: Iterator[Input], model: str, is_moved: Callable[[str], bool] = lambda _: False
 ) -> Join:
     """Join rows with inputs at the same place.
 
@@ -71,7 +71,7 @@ def by_position(
         for number, row in enumerate(rows, 1):
             _check_model(table, row, model)
             if is_moved(row["path"]):
-                yield Answer(None, row)
+                yield Record(None, row)
                 continue
             photo = next(photos, None)
             if photo is None or table.spelled(photo.name) != row["path"]:
@@ -80,7 +80,7 @@ def by_position(
                     f"{table.path} was begun with other inputs: number {number:,} was {row['path']}, {now}. Give the "
                     "same ones, choose another file, or start it anew with --restart."
                 )
-            yield photo if row["status"] != "ok" else Answer(photo, row)
+            yield photo if row["status"] != "ok" else Record(photo, row)
 
     return join
 
@@ -101,11 +101,11 @@ def by_name(table: Table, limits: Limits, model: str, done: MutableMapping[str, 
             path, failed = row["path"], row["status"] != "ok"
             present = fingerprint(path, limits) if Path(path).is_file() else None
             if present is None or (not failed and present != row["sha256"]):  # gone, or another photo of that name
-                yield Answer(None, row)
+                yield Record(None, row)
                 continue
             done[path] = present
-            photo = local_photo(path, limits)
-            yield photo if failed else Answer(photo, row)
+            photo = local_input(path, limits)
+            yield photo if failed else Record(photo, row)
 
     return join
 
@@ -118,9 +118,9 @@ def _check_model(table: Table, row: Row, model: str) -> None:
         )
 
 
-def _gathered(batches: Iterable[list[Answer]], rows: int, seconds: float) -> Iterator[list[Answer]]:
+def _gathered(batches: Iterable[list[Record]], rows: int, seconds: float) -> Iterator[list[Record]]:
     """Put batches together until they have so many rows, or the first of them is so old."""
-    chunk: list[Answer] = []
+    chunk: list[Record] = []
     since = 0.0
     for batch in batches:
         since = since if chunk else monotonic()

@@ -95,11 +95,12 @@ def outcome(row: Row) -> str:
 
 @dataclass
 class Tally:
-    """How many photos there are of each outcome, class and status."""
+    """How many photos there are of each outcome, class and status, and how many were left out of all of them."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
+    left_out: int = 0
 
     def add(self, rows: Iterable[Row]) -> None:
         """Count rows."""
@@ -110,6 +111,10 @@ class Tally:
                 self.labels[row["label"]] += 1
             elif kind == "failed":
                 self.statuses[row["status"]] += 1
+
+    def leave_out(self, _: object) -> None:
+        """Count a photo that gets no row, since it lies in a system's folder."""
+        self.left_out += 1
 
     @property
     def photos(self) -> int:

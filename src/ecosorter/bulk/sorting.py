@@ -10,21 +10,25 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Self
 
+from ecosorter.bulk.inputs import Input
 from ecosorter.bulk.notes import Entry, How, Notes
-from ecosorter.bulk.photo import Photo
 from ecosorter.bulk.rows import Row, outcome
 from ecosorter.errors import BulkError
+from ecosorter.files import reason, remove_parts, write_whole
 
 FOLDERS = {"failed": "failed", "low_confidence": "not-sure", "no_waste": "no-waste"}
 """Folders of photos without an answer, by outcome; the others' are named like their class."""
 
+_LONGEST = 60  # letters of a class's folder
+_RESERVED = re.compile("con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)  # on Windows
 _STOPPING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # the next photo will not do better
 
 
@@ -43,6 +47,7 @@ class Sorter:
         folder: with a folder for each class, `FOLDERS`, and the undo file; made when missing.
         how: copy, symbolic link, or move.
         name: of the undo file; runs of the same name go on where the last one ended.
+        classes: that rows may have.
 
     Attributes:
         undo_file: what `undo` takes.
@@ -52,14 +57,15 @@ class Sorter:
         BulkError: the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, how: How, name: str) -> None:
+    def __init__(self, folder: Path, how: How, name: str, classes: Iterable[str]) -> None:
         self._folder, self._how = Path(os.path.abspath(folder)), how  # noqa: PTH100 - follows no links
         self.undo_file = self._folder / f"{name}.undo"
         self.left = 0
+        self._folders = folder_names(classes)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise BulkError(f"{folder} cannot be made: {error.strerror}.") from error
+            raise BulkError(f"{folder} cannot be made: {reason(error)}.") from error
         self._notes = Notes(self.undo_file)
 
     def __enter__(self) -> Self:
@@ -68,7 +74,7 @@ class Sorter:
     def __exit__(self, *_: object) -> None:
         self._notes.close()
 
-    def place(self, row: Row, photo: Photo | None) -> Path | None:
+    def place(self, row: Row, photo: Input | None) -> Path | None:
         """Put a photo where its row says; one that is there already stays.
 
         Args:
@@ -92,7 +98,7 @@ class Sorter:
             entry = self._place(row, source)
         except OSError as error:
             if error.errno in _STOPPING:
-                raise BulkError(f"{source} cannot be put into {self._folder}: {error.strerror}.") from error
+                raise BulkError(f"{source} cannot be put into {self._folder}: {reason(error)}.") from error
             self.left += 1
             return source
         return entry.target if entry.how == "move" else source
@@ -103,7 +109,7 @@ class Sorter:
         return entry is not None and entry.how == "move" and not os.path.lexists(entry.source)
 
     def _place(self, row: Row, source: Path) -> Entry:
-        folder = self._folder / (FOLDERS.get(outcome(row)) or _plain(row["label"]))
+        folder = self._folder / (FOLDERS.get(outcome(row)) or self._folders[row["label"]])
         entry = self._notes.find(source)
         if entry and self._is_settled(entry, folder, row["sha256"]):
             return self._notes.put(entry._replace(done=True))
@@ -141,7 +147,7 @@ class Sorter:
             entry.target.unlink()
             self._notes.forget(entry)
         if not entry.done:
-            _drop_reserved(entry.target)
+            _clear_away(entry.target)
         return False
 
 
@@ -172,6 +178,9 @@ def undo(file: Path) -> Undone:
 
 
 def _take_back(entry: Entry) -> bool:
+    if not entry.done:
+        with suppress(OSError):
+            remove_parts(entry.target)
     if not os.path.lexists(entry.target):
         return True
     if entry.how == "move":
@@ -197,21 +206,17 @@ def _is_ours(entry: Entry) -> bool:
         return False
 
 
-def _drop_reserved(target: Path) -> None:
-    """Remove the empty file with which a name was reserved just before a kill."""
+def _clear_away(target: Path) -> None:
+    """Remove what a kill has left: half a copy, and the empty file with which a name was reserved."""
     with suppress(OSError):
+        remove_parts(target)
         if target.lstat().st_size == 0:
             target.unlink()
 
 
 def _copy(source: Path, target: Path) -> None:
-    beside = target.with_name(f".{target.name}.tmp")  # half a copy must not look like one
-    try:
-        shutil.copy2(source, beside)
-        target.open("xb").close()  # reserves the name: what stands there already is never overwritten
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
+    # To wait for the disk would cost more than the copying.
+    write_whole(target, lambda part: shutil.copy2(source, part), exclusive=True, sync=False)
 
 
 def _link(source: Path, target: Path) -> None:
@@ -241,9 +246,20 @@ def _names(folder: Path, name: str, digest: str) -> Iterator[Path]:
         yield folder / f"{stem}-{digest[:8]}-{number}{ending}"
 
 
-def _plain(label: str) -> str:
-    """Return a class's name as that of a folder; a model may call its classes what it likes."""
-    return re.sub(r"[^\w -]", "_", label)
+def folder_names(classes: Iterable[str]) -> dict[str, str]:
+    """Return a folder for each class; a model may call its classes what it likes.
+
+    A class keeps its name where it can: where that is no name for a folder on every system, or is one of `FOLDERS` or
+    another class's, a piece of its hash is put behind it.
+    """
+    plain = {name: re.sub(r"[^\w -]", "_", name)[:_LONGEST].strip() or "_" for name in classes}
+    taken = Counter(map(str.casefold, (*plain.values(), *FOLDERS.values())))
+    return {
+        name: folder
+        if taken[folder.casefold()] == 1 and not _RESERVED.fullmatch(folder)
+        else f"{folder}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+        for name, folder in plain.items()
+    }
 
 
 def _digest(path: Path) -> str:

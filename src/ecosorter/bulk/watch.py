@@ -1,12 +1,12 @@
 """A drop folder: photos as they arrive."""
 
 import os
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from hashlib import sha256
 from pathlib import Path
 from threading import Event
 
-from ecosorter.bulk.photo import Photo, local_photo
+from ecosorter.bulk.inputs import Input, local_input
 from ecosorter.errors import PhotoError
 from ecosorter.photos import Limits, find_photos, read_photo
 
@@ -17,8 +17,14 @@ _Look = tuple[int, int]  # bytes, time of the last change
 
 
 def watch(
-    folder: Path, limits: Limits, stop: Event, done: MutableMapping[str, str], *, seconds: float = 1.0
-) -> Iterator[Photo | None]:
+    folder: Path,
+    limits: Limits,
+    stop: Event,
+    done: MutableMapping[str, str],
+    *,
+    seconds: float = 1.0,
+    left_out: Callable[[Path], object] = lambda _: None,
+) -> Iterator[Input | None]:
     """Wait for photos in a folder and below it. It polls, which works on every kind of disk and share.
 
     A file that is still being written is left until its size and time of change have stood still for two looks; an
@@ -31,14 +37,17 @@ def watch(
         done: `fingerprint` by path of photos that an earlier run answered. Those that are still there with the same
             bytes are passed over; the dictionary is emptied.
         seconds: between two looks.
+        left_out: is told of each photo in a system's folder, once.
 
     Yields:
         Photos; None each time there is nothing more for now.
     """
+    out: set[Path] = set()
     seen: dict[str, tuple[_Look, int]] = {}  # how often each file looked the same; below 0 for those that are done
     while not stop.is_set():
         present: dict[str, tuple[_Look, int]] = {}
-        for path in map(os.fspath, find_photos([folder])):
+        now_out: set[Path] = set()
+        for path in map(os.fspath, find_photos([folder], now_out.add)):
             look = _look(path)
             if look is None:
                 continue
@@ -48,11 +57,14 @@ def watch(
                 times = -1
                 before = done.pop(path, None)
                 if before is None or fingerprint(path, limits) != before:
-                    yield local_photo(path, limits)
+                    yield local_input(path, limits)
             present[path] = (look, times)
             if stop.is_set():
                 return
         seen = present  # what is gone is forgotten
+        for path_out in now_out - out:
+            left_out(path_out)
+        out = now_out
         for path in done.keys() - present.keys():
             del done[path]
         yield None

@@ -1,7 +1,11 @@
 """The `ecosorter` command: its sub-commands put together, and errors turned into sentences."""
 
+import os
+import sqlite3
 import sys
-from typing import Annotated
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, NoReturn, TextIO
 
 import typer
 from rich.console import Console
@@ -13,9 +17,13 @@ from ecosorter.cli.evaluate import evaluate
 from ecosorter.cli.explain import explain
 from ecosorter.cli.guide import guide
 from ecosorter.cli.serve import serve
+from ecosorter.cli.sort import sort
 from ecosorter.cli.teach import teach
 from ecosorter.cli.train import train
+from ecosorter.cli.watch import watch
 from ecosorter.errors import EcoSorterError
+from ecosorter.files import reason
+from ecosorter.photos import ignore_warnings
 
 app = typer.Typer(
     name="ecosorter",
@@ -41,6 +49,8 @@ def ecosorter(
 
 
 app.command(no_args_is_help=True)(classify)
+app.command(no_args_is_help=True)(sort)
+app.command(no_args_is_help=True)(watch)
 app.command(no_args_is_help=True)(train)
 app.command(no_args_is_help=True)(teach)
 app.command(no_args_is_help=True)(evaluate)
@@ -55,19 +65,55 @@ app.add_typer(token.app, name="token")
 
 
 def main() -> None:
-    """Run the command; an error that EcoSorter raises on purpose is printed, and the exit code is 2."""
+    """Run the command; what goes wrong is told in a sentence, and the exit code is 2."""
+    _open_closed_streams()
+    ignore_warnings()
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # whether the disk behind it is full is known only now
     except EcoSorterError as error:
-        Console(stderr=True, soft_wrap=True).print(f"ecosorter: {error}", style="red", markup=False, highlight=False)
-        sys.exit(2)
+        _fail(str(error))
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("ecosorter"):
             raise
-        Console(stderr=True, soft_wrap=True).print(
-            f"ecosorter: this needs {error.name}, which comes with an extra, [train] or [serve] (see the README).",
-            markup=False,
-        )
-        sys.exit(2)
+        _fail(f"this needs {error.name}, which comes with an extra, [train] or [serve] (see the README).")
+    except BrokenPipeError:  # whoever read standard output has seen enough
+        _discard(sys.stdout)
+        sys.exit(1)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename is not None else ""
+        _fail(f"{place}{reason(error)}. Look at the disk and your rights there, and try again.")
+    except sqlite3.Error as error:
+        _fail(f"A database cannot be used: {error}. Look at the disk and your rights there, and try again.")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _fail(sentence: str) -> NoReturn:
+    with suppress(OSError):
+        Console(stderr=True, soft_wrap=True).print(f"ecosorter: {sentence}", style="red", markup=False, highlight=False)
+    _discard(sys.stdout)
+    _discard(sys.stderr)
+    sys.exit(2)
+
+
+def _discard(stream: TextIO) -> None:
+    """Make sure that what a stream still holds is no second error at the program's end, if it cannot be written."""
+    try:
+        stream.flush()
+    except OSError:
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _open_closed_streams() -> None:
+    """Open what a program may be started without: libraries rely on it, and a file would get its number."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for good

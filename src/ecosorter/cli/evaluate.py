@@ -1,7 +1,6 @@
 """`ecosorter evaluate`: how well a model does on photos whose classes are known."""
 
 import json
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,8 +35,6 @@ def evaluate(
     from ecosorter.datasets.dataset import read_dataset  # noqa: PLC0415
     from ecosorter.evaluation.evaluate import evaluate_bundle  # noqa: PLC0415
 
-    # Pillow warns of oddities inside photos; what matters of them is in the status.
-    warnings.filterwarnings("ignore", module=r"PIL\.")
     classifier = Classifier.load(model, device=device)
     dataset = read_dataset(photos, own_classes=classes == "own")
     errors = Console(stderr=True)

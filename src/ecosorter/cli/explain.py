@@ -1,9 +1,8 @@
 """`ecosorter explain`: a photo with what the model sees in it drawn over it."""
 
 import os
-import secrets
-import warnings
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +13,7 @@ from rich.console import Console
 from ecosorter.classifier import Classifier, Prediction
 from ecosorter.cli.options import DeviceOption, LangOption, ModelOption, language
 from ecosorter.explain import overlay
+from ecosorter.files import reason, write_bytes
 from ecosorter.photos import open_photo, read_photo
 from ecosorter.texts import LANGUAGES, Language, class_name, texts
 
@@ -48,8 +48,6 @@ def explain(
 
     The photo itself is never changed.
     """
-    # Pillow warns of oddities inside photos; what matters of them is in the status.
-    warnings.filterwarnings("ignore", module=r"PIL\.")
     target = out or Path(f"{photo.stem}-explained.jpg")
     _check_target(target, photo, force)
     speak = language(lang)
@@ -57,12 +55,12 @@ def explain(
     classifier = Classifier.load(model, device=device)
     classes = classifier.bundle.info.classes
     shown = None if label is None else _class(label, classes)
-    pixels = classifier.load_pixels(data)
+    pixels = classifier.decode(data)
     (prediction,) = classifier.predict([pixels])
     shown = shown or str(prediction.best)
     evidence = classifier.explain(pixels, shown)
     lines = _caption(prediction, shown, evidence, speak)
-    _save(overlay(open_photo(data), evidence, classifier.bundle.info.preprocess, lines), target)
+    _save(overlay(open_photo(data), evidence, classifier.bundle.info.preprocess, lines), target, force)
     saved = texts("explain", speak)["saved"].format(file=target)
     console = Console(highlight=False)
     for line in (*lines, saved):
@@ -120,14 +118,10 @@ def _sentence(words: str) -> str:
     return f"{words[:1].upper()}{words[1:]}."
 
 
-def _save(picture: Image.Image, target: Path) -> None:
-    """Write the picture so that it stands under its name only when it is whole."""
-    unfinished = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+def _save(picture: Image.Image, target: Path, force: bool) -> None:
+    encoded = BytesIO()  # Pillow would not tell that the disk is full
+    picture.save(encoded, _FORMATS[target.suffix.lower()], quality=90)
     try:
-        with unfinished.open("xb") as file:
-            picture.save(file, _FORMATS[target.suffix.lower()], quality=90)
-        unfinished.replace(target)
+        write_bytes(target, encoded.getvalue(), exclusive=not force)
     except OSError as error:
-        raise typer.BadParameter(f"{target} cannot be written: {error.strerror}", param_hint="--out") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+        raise typer.BadParameter(f"{target} cannot be written: {reason(error)}", param_hint="--out") from error

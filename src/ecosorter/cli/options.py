@@ -1,13 +1,25 @@
 """Options that several commands share: each is declared here once."""
 
+import math
 import os
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from ecosorter.bulk.notes import How
+from ecosorter.photos import Limits
 from ecosorter.session import Device
 from ecosorter.texts import Language
+
+_CAPS = Limits()
+
+
+def _a_number(value: float) -> float:
+    if math.isnan(value):  # it is in every range
+        raise typer.BadParameter("nan is no number")
+    return value
+
 
 LangOption = Annotated[
     Language | None,
@@ -42,10 +54,46 @@ RayAddressOption = Annotated[
         show_default=False,
     ),
 ]
+TopOption = Annotated[
+    int | None, typer.Option(min=1, help="Also tell the N most probable classes.", metavar="N", show_default=False)
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Write rows as they come, to .csv, .jsonl or .parquet. The same command again does what is missing "
+        "and tries again what failed.",
+        show_default=False,
+    ),
+]
+ProbabilitiesOption = Annotated[bool, typer.Option("--probabilities", help="With --out: a column for each class.")]
+RestartOption = Annotated[bool, typer.Option("--restart", help="With --out: drop what is there, and begin anew.")]
+HowOption = Annotated[How, typer.Option(help="How --into puts them there.")]
+ReportOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.html", help="Write a page with the least certain photos of each class.", show_default=False
+    ),
+]
+MegapixelsOption = Annotated[
+    float,
+    typer.Option("--max-megapixels", min=0.001, max=1e6, callback=_a_number, help="Photos with more are not decoded."),
+]
+MegabytesOption = Annotated[
+    float, typer.Option("--max-megabytes", min=0.001, max=4000, callback=_a_number, help="Larger files are not read.")
+]
+MEGAPIXELS, MEGABYTES = _CAPS.max_pixels / 1e6, _CAPS.max_bytes / 1e6
+"""Defaults of the two caps."""
+
 ClassesOption = Annotated[
     Literal["seven", "own"],
     typer.Option(help="Map class names to EcoSorter's seven, or keep the photos' own."),
 ]
+
+
+def limits(max_megapixels: float, max_megabytes: float) -> Limits:
+    """Return the caps that two options give."""
+    return Limits(max_bytes=round(max_megabytes * 1e6), max_pixels=round(max_megapixels * 1e6))
 
 
 def language(chosen: Language | None) -> Language:

@@ -1,6 +1,5 @@
 """`ecosorter teach`: a model learns somebody's own photos, and tells what got better and worse."""
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -36,8 +35,6 @@ def teach(
     from ecosorter.teaching.teach import Request  # noqa: PLC0415  # other commands start without what these need
     from ecosorter.teaching.teach import teach as run  # noqa: PLC0415
 
-    # Pillow warns of oddities inside photos; what matters of them is in the status.
-    warnings.filterwarnings("ignore", module=r"PIL\.")
     request = Request(photos=tuple(photos), out=out, model=model, own_classes=classes == "own")
     with Bars() as bars:
         lesson = run(request, bars)

@@ -250,7 +250,7 @@ class Engine:
             box = seen_part(image.size, spec) if with_cam else None
             self._queue.put(_Job(classifier, to_views(image, spec), box, future))
         except PhotoError as error:
-            _settle(future, Seen(Prediction("", error.status, None, None, None, "", (), {}, str(error))))
+            _settle(future, Seen(Prediction.failed("", error)))
         except Exception as error:  # whatever it is, somebody waits for an answer
             _settle(future, error)
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecosorter.errors import StoreError
+from ecosorter.files import is_part, reason, write_bytes, write_text
 from ecosorter.serving.store import Store
 from ecosorter.serving.store.corrections import Listed
 from ecosorter.texts import Language, class_name, texts
@@ -28,8 +29,7 @@ SOURCE = "corrections"
 """The one source of all photos: contributors are groups in it."""
 
 _MADE = {"manifest.csv", "photos", "README.md"}
-_PARTIAL = ".partial"
-_PHOTO = re.compile(rf"[0-9a-f]{{64}}\.jpg({re.escape(_PARTIAL)})?")
+_PHOTO = re.compile(r"[0-9a-f]{64}\.jpg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +57,22 @@ def export(store: Store, folder: Path, *, language: Language) -> Exported:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if other := sorted({path.name.removesuffix(_PARTIAL) for path in folder.iterdir()} - _MADE):
+        if other := sorted(path.name for path in folder.iterdir() if path.name not in _MADE and not is_part(path.name)):
             raise StoreError(f"{folder} holds something else ({other[0]}); give a new folder, or an earlier export's.")
         chosen = {(row.contributor, row.photo): row for row in store.corrections.usable()}
         rows = sorted(
             (row for row in chosen.values() if _copied(store, row, folder)), key=lambda row: _place(row).as_posix()
         )
-        _replace(folder / "manifest.csv", _manifest(rows))
+        write_bytes(folder / "manifest.csv", _manifest(rows))
         removed = _remove_others(folder, {folder / _place(row) for row in rows})
         exported = Exported(
             classes=dict(sorted(Counter(str(row.settled) for row in rows).items())),
             contributors=len({row.contributor for row in rows}),
             removed=removed,
         )
-        _replace(folder / "README.md", _readme(exported, language).encode())
+        write_text(folder / "README.md", _readme(exported, language))
     except OSError as error:
-        raise StoreError(f"{folder} cannot be written ({error.strerror}); give another folder.") from error
+        raise StoreError(f"{folder} cannot be written ({reason(error)}); give another folder.") from error
     return exported
 
 
@@ -88,15 +88,8 @@ def _copied(store: Store, row: Listed, folder: Path) -> bool:
     jpeg = store.reviews.photo(row.id)
     if jpeg is None:
         return False
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _replace(target, jpeg)
+    write_bytes(target, jpeg)
     return True
-
-
-def _replace(path: Path, content: bytes) -> None:
-    partial = path.with_name(path.name + _PARTIAL)
-    partial.write_bytes(content)
-    partial.replace(path)
 
 
 def _manifest(rows: Iterable[Listed]) -> bytes:
@@ -110,11 +103,13 @@ def _manifest(rows: Iterable[Listed]) -> bytes:
 def _remove_others(folder: Path, wanted: set[Path]) -> int:
     """Remove photos that are wanted no more, and what a kill has left; nothing that an export would not have made."""
     removed = 0
+    for part in [path for path in folder.rglob(".*") if path.is_file() and is_part(path.name)]:
+        part.unlink()
     for contributor in [path for path in folder.glob("photos/*") if path.is_dir() and not path.is_symlink()]:
         for photo in contributor.iterdir():
             if photo not in wanted and _PHOTO.fullmatch(photo.name):
                 photo.unlink()
-                removed += photo.suffix == ".jpg"
+                removed += 1
         if not any(contributor.iterdir()):
             contributor.rmdir()
     return removed

@@ -25,7 +25,7 @@ from ecosorter.datasets.scan import PhotoFacts, photo_facts
 from ecosorter.datasets.splits import folds
 from ecosorter.decision import Thresholds, softmax
 from ecosorter.errors import BundleError, DatasetError, ExportError
-from ecosorter.preprocess import load_views
+from ecosorter.preprocess import decode_views
 from ecosorter.progress import Advance, Progress, Silent
 from ecosorter.teaching.bank import Bank, make_bank, read_bank
 from ecosorter.teaching.card import describe, taught_card
@@ -254,7 +254,9 @@ def _check(base: Bundle, model: bytes, head: LinearHead, rows: Sequence[PhotoRow
     names = ["logits", "features", *(["signals"] if base.info.thresholds.signals else [])]
     found = []
     for index in np.unique(np.linspace(0, len(rows) - 1, _CHECKED).round().astype(np.int64)):
-        logits, features, *signals = session.run(names, {"pixels": load_views(rows[index].path, base.info.preprocess)})
+        logits, features, *signals = session.run(
+            names, {"pixels": decode_views(rows[index].path, base.info.preprocess)}
+        )
         expected = head(features)
         if not np.abs(logits - expected).max() <= _TOLERANCE * max(1.0, float(np.abs(expected).max())):
             raise ExportError(

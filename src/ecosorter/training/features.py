@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ecosorter.datasets.cache import Cache
 from ecosorter.errors import BackboneError
 from ecosorter.pool import mapped
-from ecosorter.preprocess import PreprocessSpec, load_views
+from ecosorter.preprocess import PreprocessSpec, decode_views
 from ecosorter.progress import Advance
 from ecosorter.session import run_session
 from ecosorter.training.backbones.find import Backbone
@@ -218,7 +218,7 @@ def _computed_in_pool(
 
 def _batch(source: FeatureSource, engine: Engine, paths: dict[str, Path]) -> dict[str, NDArray[np.floating]]:
     """Decode and compute one batch, in a process of the pool."""
-    pixels = np.concatenate([load_views(path, source.spec) for path in paths.values()])
+    pixels = np.concatenate([decode_views(path, source.spec) for path in paths.values()])
     return dict(zip(paths, _kept(source, len(paths), *engine(pixels)), strict=True))
 
 
@@ -243,7 +243,7 @@ def _decoded(
 
         def top_up() -> None:
             while len(ahead) < 3 * batch_size and (item := next(items, None)):
-                ahead.append((item[0], pool.submit(load_views, item[1], spec)))
+                ahead.append((item[0], pool.submit(decode_views, item[1], spec)))
 
         top_up()
         while ahead:

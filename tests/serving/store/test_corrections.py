@@ -160,7 +160,7 @@ def test_what_broke_off_and_is_not_sent_again_is_forgotten(database: str, tmp_pa
             with pytest.raises(StoreError):
                 keep(store, shade)
     (sha256,) = {row["sha256"] for row in rows(database)} - {name[:64] for name in files(tmp_path / "photos")}
-    partial = tmp_path / "photos" / sha256[:2] / f"{sha256}.jpg.partial"
+    partial = tmp_path / "photos" / sha256[:2] / f".{sha256[:50]}.0a1b2c3d.part.jpg"
     partial.parent.mkdir(exist_ok=True)
     partial.write_bytes(b"half a photo")
     Store.open(database, place).close()

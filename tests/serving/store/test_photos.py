@@ -75,7 +75,7 @@ def test_photos_are_put_got_and_deleted(kind: str, tmp_path: Path) -> None:
 
 def test_what_a_kill_has_left_of_a_photo_is_overwritten_or_deleted(tmp_path: Path) -> None:
     photos = PhotoStore(str(tmp_path))
-    partial = tmp_path / "ab" / f"{'ab' * 32}.jpg.partial"
+    partial = tmp_path / "ab" / f".{'ab' * 25}.0a1b2c3d.part.jpg"
     partial.parent.mkdir()
     partial.write_bytes(b"jp")
     photos.put("ab" * 32, b"jpeg")

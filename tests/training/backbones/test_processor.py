@@ -8,7 +8,7 @@ from PIL import Image
 from transformers.models.mobilenet_v2.image_processing_pil_mobilenet_v2 import MobileNetV2ImageProcessorPil
 
 from ecosorter.errors import BackboneError
-from ecosorter.preprocess import load_pixels
+from ecosorter.preprocess import decode_pixels
 from ecosorter.training.backbones.processor import read_processor
 
 HALF = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}
@@ -74,7 +74,7 @@ def test_agrees_with_transformers_on_a_real_photo(shared: Path) -> None:
     folder = shared / "backbones/mobilenet_v2_1.0_224"
     photo = sorted((shared / "photos/siscer/kertas").glob("*.jpg"))[0]
     spec = read_processor(json.loads((folder / "preprocessor_config.json").read_text()))
-    ours = (load_pixels(photo, spec) / 255 - np.array(spec.mean)) / np.array(spec.std)
+    ours = (decode_pixels(photo, spec) / 255 - np.array(spec.mean)) / np.array(spec.std)
     theirs = MobileNetV2ImageProcessorPil.from_pretrained(folder)(Image.open(photo), return_tensors="np")
     difference = np.abs(ours.transpose(2, 0, 1) - theirs["pixel_values"][0])
     assert difference.max() <= 2.5 * 2 / 255  # a rounding or two of eight bits

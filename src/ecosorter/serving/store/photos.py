@@ -1,7 +1,6 @@
 """Keep photos by their content, and nothing of them but the picture, in a folder or anywhere that fsspec reaches."""
 
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -12,6 +11,7 @@ from fsspec.implementations.local import LocalFileSystem
 from PIL import Image
 
 from ecosorter.errors import StoreError
+from ecosorter.files import remove_parts, write_bytes
 from ecosorter.photos import Limits, open_photo
 
 LONGER_SIDE = 1600
@@ -81,7 +81,8 @@ class PhotoStore:
             if self._files.exists(path):
                 return
             if self._local:
-                _write_whole(Path(path), jpeg)
+                remove_parts(Path(path))
+                write_bytes(Path(path), jpeg)
             else:
                 self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
                 self._files.pipe_file(path, jpeg)  # object stores show an object once it is whole
@@ -99,9 +100,10 @@ class PhotoStore:
         """Remove a photo, and what a killed `put` may have left of it. It need not be there."""
         path = self._path(sha256)
         with self._named_faults():
-            for file in (path, _partial(path)) if self._local else (path,):
-                if self._files.exists(file):
-                    self._files.rm_file(file)
+            if self._files.exists(path):
+                self._files.rm_file(path)
+            if self._local:
+                remove_parts(Path(path))
 
     def answers(self) -> bool:
         """Tell whether the place is there."""
@@ -121,23 +123,3 @@ class PhotoStore:
             yield
         except Exception as error:  # every kind of place has its own exceptions
             raise StoreError(f"The photos' place {self.place} does not answer ({error}).") from error
-
-
-def _partial(path: str) -> str:
-    """Return the name while it is written: always the same, so that a killed writer leaves nothing unknown."""
-    return f"{path}.partial"
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    path.parent.mkdir(exist_ok=True)
-    partial = Path(_partial(str(path)))
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the new name must outlast a power cut, too
-    finally:
-        os.close(folder)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ecosorter.decision import softmax
 from ecosorter.errors import ExportError
-from ecosorter.preprocess import PreprocessSpec, load_pixels
+from ecosorter.preprocess import PreprocessSpec, decode_pixels
 
 TOLERANCE = 1e-3
 """Largest difference in any class's probability between ONNX Runtime and what was trained."""
@@ -53,7 +53,7 @@ def check_parity(
     session = onnxruntime.InferenceSession(model, options)
 
     def probabilities(start: int) -> NDArray[np.float64]:
-        pixels = np.stack([load_pixels(path, spec) for path in photos[start : start + _BATCH]])
+        pixels = np.stack([decode_pixels(path, spec) for path in photos[start : start + _BATCH]])
         return softmax(session.run(["logits"], {"pixels": pixels})[0], temperature)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from ecosorter.preprocess import PreprocessSpec, load_pixels, load_views
+from ecosorter.preprocess import PreprocessSpec, decode_pixels, decode_views
 from ecosorter.progress import Advance
 
 BATCH = 32
@@ -19,7 +19,7 @@ def decoded(paths: Sequence[Path], spec: PreprocessSpec, size: int = BATCH) -> I
     """Yield whole photos as the predictor sees them, ``[size, side, side, 3]`` at a time."""
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, len(paths), size):
-            yield np.stack(list(pool.map(partial(load_pixels, spec=spec), paths[start : start + size])))
+            yield np.stack(list(pool.map(partial(decode_pixels, spec=spec), paths[start : start + size])))
 
 
 def view_features(model: bytes, paths: Sequence[Path], spec: PreprocessSpec, advance: Advance) -> NDArray[np.float32]:
@@ -43,7 +43,7 @@ def view_outputs(
     found = []
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, len(paths), BATCH):
-            views = list(pool.map(partial(load_views, spec=spec), paths[start : start + BATCH]))
+            views = list(pool.map(partial(decode_views, spec=spec), paths[start : start + BATCH]))
             (values,) = session.run([output], {"pixels": np.concatenate(views)})
             found.append(values.reshape(len(views), len(spec.zooms), -1).mean(axis=1))
             advance(len(views))

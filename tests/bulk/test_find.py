@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ecosorter import Limits, PhotoError
-from ecosorter.bulk import Photo, find_inputs
+from ecosorter.bulk import Input, find_inputs
 from ecosorter.bulk import archives as archives_module
+from ecosorter.bulk.find import names_in
 from ecosorter.bulk.remote import is_address, open_address
 from ecosorter.errors import BulkError
 from tests.tiny import photo
@@ -23,8 +26,8 @@ from tests.tiny import photo
 LIMITS = Limits(max_bytes=100_000)
 
 
-def read(inputs: Iterator[Photo]) -> list[tuple[str, bytes | str]]:
-    def one(found: Photo) -> bytes | str:
+def read(inputs: Iterator[Input]) -> list[tuple[str, bytes | str]]:
+    def one(found: Input) -> bytes | str:
         try:
             return found.read()
         except PhotoError as error:
@@ -45,6 +48,54 @@ def test_files_folders_patterns_and_lists_in_the_order_in_which_they_are_named(f
     names = ["in/02.png", "in/03.png", "./in/01.png", "in/04.png", "in/10.png", "in/11.png", "gone.jpg"]
     assert [photo.name for photo in found] == names
     assert len(list(find_inputs(["in"], LIMITS))) == 40
+
+
+NAMES = ["in/01.png", "in/gelas hijau.png", "in/caf\u00e9 \u0939.png", "in/\u0a00.png"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("closed", [True, False])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16-le", "utf-16-be", "utf-16", "utf-32"])
+def test_a_list_in_any_encoding_that_programs_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str, closed: bool, end: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = (end.join(["", *NAMES[:2], "", *NAMES[2:]]) + end * closed).lstrip("\r\n").encode(encoding)
+    Path("list.txt").write_bytes(data)
+    for inputs in (find_inputs(["@list.txt"], LIMITS), find_inputs(["-"], LIMITS, io.BytesIO(data))):
+        assert [found.name for found in inputs] == NAMES
+
+
+def test_lists_put_together_have_marks_between_them() -> None:
+    mark = b"\xef\xbb\xbf"
+    assert list(names_in([mark + b"a.jpg\n", mark + b"b.jpg\n", b"\n", b"c.jpg"])) == ["a.jpg", "b.jpg", "c.jpg"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_list_without_a_mark_holds_any_bytes() -> None:
+    assert [os.fsencode(name) for name in names_in([b"caf\xe9.png\n", b"\xff\xff\r\n"])] == [
+        b"caf\xe9.png",
+        b"\xff\xff",
+    ]
+
+
+@given(st.binary(max_size=300))
+def test_whatever_a_list_holds_gives_names_that_are_not_blank(data: bytes) -> None:
+    assert all(names_in(io.BytesIO(data)))
+
+
+@given(
+    st.lists(st.text(st.characters(codec="utf-16", exclude_characters="\r\n\0\ufeff"), min_size=1), max_size=9),
+    st.sampled_from(["utf-16-le", "utf-16-be", "utf-32-le", "utf-8"]),
+)
+def test_names_come_back_from_every_encoding(names: list[str], encoding: str) -> None:
+    data = "\ufeff".encode(encoding) + "\n".join(names).encode(encoding)
+    assert list(names_in(io.BytesIO(data))) == names
+
+
+def test_a_list_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BulkError, match="gone"):
+        list(find_inputs([f"@{tmp_path}/gone"], LIMITS))
 
 
 def test_a_file_knows_its_place_and_is_read_late(folder: Path) -> None:

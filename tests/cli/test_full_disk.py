@@ -1,0 +1,113 @@
+"""A disk that is full ends a command in a sentence and with exit code 2; nothing half-written is left on it."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import CLASSES, COLOURS, photo
+
+ECOSORTER = [sys.executable, "-c", "from ecosorter.cli.app import main; main()"]
+MOUNT = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("inputs") / "in"
+    folder.mkdir()
+    for number in range(64):
+        (folder / f"{number:02}.png").write_bytes(photo(COLOURS[CLASSES[number % 4]]))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def small_disks() -> None:
+    """Skip where nobody may have a disk of their own."""
+    if not shutil.which("unshare") or subprocess.run([*MOUNT, "mount -t tmpfs none /mnt"], check=False).returncode:
+        pytest.skip("this system lends no small disks")
+
+
+def environment(model: Path) -> dict[str, str]:
+    settings = {"ECOSORTER_MODEL": str(model), "ECOSORTER_LANG": "en", "COLUMNS": "200"}
+    return {**os.environ, **settings, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+@pytest.mark.parametrize("free", [0, 4096])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "classify in --csv full/out.csv",
+        "classify in --csv - > full/out.csv",
+        "classify in --json > full/out.json",
+        "classify in > full/out.txt",
+        "classify in --out full/out.csv",
+        "classify in --out full/out.jsonl",
+        "classify in --out full/out.parquet",
+        "classify in --report full/page.html",
+        "sort in --into full/sorted",
+        "sort in --into full/sorted --how move",
+        "sort in --into sorted --out full/out.csv",
+        "explain in/01.png --out full/a.png",
+    ],
+)
+@pytest.mark.usefixtures("small_disks")
+def test_nothing_half_written_is_left(tmp_path: Path, inputs: Path, model: Path, command: str, free: int) -> None:
+    shutil.copytree(inputs, tmp_path / "in")
+    (tmp_path / "full").mkdir()
+    script = (
+        "mount -t tmpfs -o size=65536 none full; "
+        f"dd if=/dev/zero of=full/fill bs=4096 count={16 - free // 4096} 2> /dev/null; "
+        f'"$0" "$1" "$2" {command}; code=$?; cp -r full kept; exit $code'
+    )
+    done = subprocess.run(
+        [*MOUNT, script, *ECOSORTER], cwd=tmp_path, env=environment(model), capture_output=True, text=True, check=False
+    )
+    parquet = pytest.importorskip("pyarrow.parquet") if "parquet" in command else None
+    kept = {path.relative_to(tmp_path / "kept").as_posix(): path for path in (tmp_path / "kept").rglob("*")}
+    del kept["fill"]
+    assert "Traceback" not in done.stderr
+    assert not [name for name in kept if Path(name).name.startswith(".")]
+    if done.returncode == 0:
+        assert free  # enough for this one
+        return
+    assert done.returncode == 2
+    assert "No space left on device" in done.stderr or "disk is full" in done.stderr
+    if "--out full/out.csv" in command and "out.csv" in kept:
+        with kept["out.csv"].open(newline="") as file:
+            assert {row["status"] for row in csv.DictReader(file)} <= {"ok"}
+        assert kept["out.csv"].read_bytes().endswith(b"\n")
+    elif "out.jsonl" in kept:
+        assert all(json.loads(line)["status"] == "ok" for line in kept["out.jsonl"].read_text().splitlines())
+    elif "--into full" in command:
+        placed = [path for name, path in kept.items() if path.is_file() and not name.endswith((".undo", "-journal"))]
+        assert all(path.read_bytes() == (inputs / path.name).read_bytes() for path in placed)
+        left = {path.name for path in (tmp_path / "in").iterdir()}
+        assert left | {path.name for path in placed} == {path.name for path in inputs.iterdir()}
+    elif "parquet" in command:
+        assert all(parquet.read_table(path).num_rows for path in kept.values() if path.is_file())
+    elif ">" not in command:  # what a shell opens is the shell's
+        assert not kept
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("command", ["classify in/01.png", "classify in/01.png --json", "models list", "guide kaca"])
+def test_standard_output_to_a_full_disk(inputs: Path, model: Path, command: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*ECOSORTER, *command.split()],
+            cwd=inputs.parent,
+            env=environment(model),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith("ecosorter: ")
+    assert "No space left" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
