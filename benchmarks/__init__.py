@@ -1,1 +1,1 @@
-"""What `make run` and `make bench` do: a first run on real photos, and measurements beside the usual ways."""
+"""Measurements beside the usual ways, on real photos: what `make bench` starts, and more."""

@@ -12,7 +12,7 @@ from transformers import ResNetConfig, ResNetModel
 from ecosorter import Classifier
 from ecosorter.datasets.cache import Cache
 from ecosorter.training.recipe import load_recipe
-from ecosorter.training.run import Request, train
+from ecosorter.training.run import train
 from ecosorter.training.tracking.tracker import NoTracker
 from tests.training.pictures import picture, save
 
@@ -44,7 +44,7 @@ def test_a_published_recipe_runs_with_its_own_network(
         save(photo, tmp_path / "photos" / ("paper", "metal")[number % 2] / f"{number}.jpg")
     chosen = load_recipe(recipe, overrides={"features.backbone": str(tmp_path / "net"), "fit.epochs": 3})
     cache = Cache(tmp_path / "cache")
-    result = train(Request((tmp_path / "photos",), tmp_path / "run"), chosen, cache, NoTracker())
+    result = train([tmp_path / "photos"], tmp_path / "run", chosen, cache, NoTracker())
     classifier = Classifier.load(tmp_path / "run/bundle")
     prediction = classifier.classify([result.answers[0].path])[0]
     assert prediction.status == "ok"

@@ -1,5 +1,6 @@
 """Recipes are checked to the last key, and flags overrule environment overrules file overrules default."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from ecosorter.errors import RecipeError
-from ecosorter.training.recipe import EarlyStopping, Plateau, Recipe, load_recipe, recipe_names
+from ecosorter.training.recipe import RENAMED, EarlyStopping, Plateau, Recipe, load_recipe, recipe_names
 
 
 def write(folder: Path, text: str) -> Path:
@@ -59,7 +60,7 @@ def test_a_file_may_be_nearly_empty_and_gets_its_files_name(tmp_path: Path) -> N
 
 
 def test_flags_overrule_environment_overrules_file_overrules_default(tmp_path: Path) -> None:
-    path = write(tmp_path, "seed = 1\n[fit]\nepochs = 1\nbatch_size = 1\n")
+    path = write(tmp_path, "seed = 1\n[head]\nkind = 'softmax'\n[fit]\nepochs = 1\nbatch_size = 1\n")
     recipe = load_recipe(
         path,
         environ={
@@ -141,7 +142,7 @@ def test_variables_of_others_are_not_looked_at() -> None:
             "Bad recipe, 'split': validation and test together must leave something to train on: less than 1",
         ),
         (
-            "[split]\nvalidation = 0\n[fit]\nearly_stopping = { patience = 3 }",
+            "[split]\nvalidation = 0\n[head]\nkind = 'softmax'\n[fit]\nearly_stopping = { patience = 3 }",
             "Bad recipe: fit.early_stopping and fit.plateau watch validation photos: set split.validation above 0",
         ),
     ],
@@ -150,6 +151,40 @@ def test_what_is_wrong_is_told_with_its_path(tmp_path: Path, text: str, message:
     with pytest.raises(RecipeError) as caught:
         load_recipe(write(tmp_path, text))
     assert str(caught.value) == message
+
+
+OLD_VALUES = {"preprocess": "{ size = 9 }", "hold_out": '[["a"]]', "on_board": '["a"]', "names": "true"}
+
+
+@pytest.mark.parametrize("key", RENAMED)
+def test_a_renamed_key_is_refused_with_its_new_name(tmp_path: Path, key: str) -> None:
+    section, _, name = key.rpartition(".")
+    value = OLD_VALUES.get(key, "0.5")
+    path = write(tmp_path, f"[{section}]\n{name} = {value}" if section else f"{name} = {value}")
+    for given in ({"name_or_path": path}, {"name_or_path": "finetune", "overrides": {key: value}}):
+        with pytest.raises(RecipeError) as caught:
+            load_recipe(**given)  # type: ignore[arg-type]
+        assert str(caught.value) == f"Renamed key: '{key}' is now {RENAMED[key]}."
+
+
+def test_new_names_of_renamed_keys_are_keys() -> None:
+    dumped = load_recipe("finetune").model_dump()
+    for new in RENAMED.values():
+        for key in re.findall(r"[a-z]+\.[a-z_]+|^[a-z]+$", new):
+            section, _, name = key.partition(".")
+            assert name in dumped[section]
+
+
+def test_settings_of_steps_are_refused_where_no_step_is_taken(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"\[fit\] is for heads that are trained by steps"):
+        load_recipe(write(tmp_path, "[fit]\nepochs = 3"))
+
+
+def test_a_finetune_table_makes_it_a_network_and_without_a_head_it_is_logistic(tmp_path: Path) -> None:
+    recipe = load_recipe(write(tmp_path, "[finetune]\nepochs = 2"))
+    assert recipe.finetune is not None
+    assert (recipe.finetune.epochs, recipe.head.kind) == (2, "logistic")
+    assert load_recipe(write(tmp_path, "seed = 1")).finetune is None
 
 
 def test_every_fault_is_told_at_once() -> None:
@@ -189,6 +224,12 @@ def test_recipes_and_splits_need_no_torch() -> None:
     ("overrides", "said"),
     [
         ({"features.output": "flattened"}, "'perceptron' takes features.output 'pooled'"),
+        ({"finetune": "{ epochs = 2 }"}, "in front of a head.kind 'logistic'"),
+        ({"features.imagenet_scores": "true"}, "added to what a head.kind 'logistic' says"),
+        ({"head.kind": "logistic"}, "balance.method 'none'"),
+        ({"balance.when": "before-split", "evaluation.protocol": "kfold"}, "for evaluation.protocol 'holdout'"),
+        ({"augment.zoom": "0.7"}, r"\[augment\] is for"),
+        ({"augment.mixup": "0.7", "augment.cutmix": "0.4"}, "together at most 1"),
         ({"split.validation": "0", "fit.plateau": "{ factor = 0.5, patience = 2 }"}, "above 0"),
     ],
 )

@@ -17,7 +17,7 @@ from ecosorter.errors import DatasetError, ExportError, RunError
 from ecosorter.training import features
 from ecosorter.training.recipe import Recipe, load_recipe
 from ecosorter.training.results import Epoch, RunResult
-from ecosorter.training.run import Request, train
+from ecosorter.training.run import train
 from ecosorter.training.tracking.tracker import NoTracker
 from tests.training import networks
 from tests.training.pictures import picture, save
@@ -59,7 +59,7 @@ def recipe(name: str, backbone: Path, **overrides: object) -> Recipe:
 
 
 def run(photos: Path, out: Path, chosen: Recipe, cache: Cache, **options: Any) -> RunResult:
-    return train(Request((photos,), out, **options), chosen, cache, NoTracker())
+    return train([photos], out, chosen, cache, NoTracker(), **options)
 
 
 @pytest.mark.parametrize("name", ["resnet18-smote", "resnet50-softmax"])
@@ -134,10 +134,9 @@ def test_a_run_that_was_cut_off_ends_like_one_that_was_not(
     after: int, photos: Path, backbone: Path, cache: Cache, tmp_path: Path
 ) -> None:
     chosen = recipe("resnet18-smote", backbone)
-    request = Request((photos,), tmp_path / "cut")
     with pytest.raises(Killed):
-        train(request, chosen, cache, KillingTracker(after))
-    again = train(request, chosen, cache, NoTracker())
+        train([photos], tmp_path / "cut", chosen, cache, KillingTracker(after))
+    again = run(photos, tmp_path / "cut", chosen, cache)
     whole = run(photos, tmp_path / "whole", chosen, cache)
     assert figures(again) == figures(whole)
     lines = [json.loads(line) for line in (tmp_path / "cut/metrics.jsonl").read_text().splitlines()]
@@ -174,7 +173,7 @@ def test_a_real_kill_during_the_run_loses_nothing(photos: Path, backbone: Path, 
 def test_a_held_out_source_is_measured_but_never_seen(
     photos: Path, backbone: Path, cache: Cache, tmp_path: Path
 ) -> None:
-    result = run(photos, tmp_path / "run", recipe("resnet18-smote", backbone), cache, hold_out=("street",), folds=3)
+    result = run(photos, tmp_path / "run", recipe("resnet18-smote", backbone), cache, hold_out=("street",), fold_number=3)
     assert result.held_out["street"].photos == sum(result.sources[1].photos.values())
     assert sum(result.split.values()) == sum(result.sources[0].photos.values())
     assert not [answer for answer in result.answers if "street" in answer.path]

@@ -81,11 +81,13 @@ class OutOfFold:
 
         What is answered was decided fold by fold: no single threshold says it, and no single temperature.
         """
-        temperatures = np.array([found[int(fold)].temperature for fold in self.folds], np.float32)
-        least = np.array([found[int(fold)].thresholds.confidence for fold in self.folds])
-        level = self.logits / temperatures[:, None]
-        probabilities = softmax(level, 1.0)
-        answered = probabilities.max(axis=1) >= least
+        level = np.empty_like(self.logits)
+        answered = np.empty(len(self.labels), np.bool_)
+        for fold, calibration in found.items():
+            mine = self.folds == fold
+            level[mine] = self.logits[mine] / calibration.temperature
+            sure = softmax(self.logits[mine], calibration.temperature).max(axis=1)
+            answered[mine] = sure >= calibration.thresholds.confidence
         right = self.logits.argmax(axis=1) == self.labels
         together = score(
             level, self.labels, self.classes, temperature=1.0, thresholds=_NOTHING, groups=self._groups(slice(None))
@@ -96,7 +98,7 @@ class OutOfFold:
             "coverage": float(answered.mean()),
             "answered_accuracy": float(right[answered].mean()) if answered.any() else None,
         }
-        return together.model_copy(update=figures), probabilities
+        return together.model_copy(update=figures), softmax(level, 1.0)
 
     def _score(self, rows: NDArray[np.bool_], calibration: Calibration) -> Scores:
         return score(

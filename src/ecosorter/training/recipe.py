@@ -288,6 +288,10 @@ class Recipe(Section):
             raise ValueError("features.imagenet_scores are added to what a head.kind 'logistic' says")
         if not self.by_steps and self.balance.method != "none":
             raise ValueError("head.kind 'logistic' lets classes count equally by itself: balance.method 'none'")
+        if not self.by_steps and self.fit != Fit():
+            raise ValueError("[fit] is for heads that are trained by steps; head.kind 'logistic' is fitted at once")
+        if not self.finetune and self.augment != Augment():
+            raise ValueError("[augment] is for networks of which every layer is trained: with [finetune]")
         if self.export.int8 and flattened:
             raise ValueError("export.int8 takes features.output 'pooled'")
         return self

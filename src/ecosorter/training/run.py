@@ -8,7 +8,7 @@
 import gc
 import re
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -360,9 +360,10 @@ class _Run:
             return [stored[name] for name in stored.files]
 
     def _fit(self, job: Job) -> Learnt:
-        with self._progress.stage(
-            f"fit {job.name}", self._recipe.fit.epochs if self._recipe.by_steps else 1
-        ) as advance:
+        stage: AbstractContextManager[Advance] = nullcontext(lambda _: None)  # networks tell of each photo themselves
+        if self._recipe.by_steps:
+            stage = self._progress.stage(f"fit {job.name}", self._recipe.fit.epochs)
+        with stage as advance:
             learnt = self._learner.fit(job, self._teller(job.name, advance))
         self._notes += learnt.notes
         return learnt

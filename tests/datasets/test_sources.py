@@ -1,0 +1,13 @@
+from pathlib import Path
+
+from ecosorter.datasets.sources import known_sources
+
+
+def test_every_known_source_tells_where_it_is_from() -> None:
+    known = known_sources()
+    assert known
+    assert all(entry.trust in "ABC" and entry.licence and entry.origin and entry.shows for entry in known.values())
+
+
+def test_the_sources_of_the_shared_photos_are_known(shared: Path) -> None:
+    assert {path.name for path in (shared / "photos").iterdir() if path.is_dir()} == set(known_sources())

@@ -1,0 +1,38 @@
+"""Which sources count, and which are left out together."""
+
+import pytest
+
+from ecosorter.errors import DatasetError
+from ecosorter.evaluation.protocols import counting_classes, groups_left_out
+
+
+@pytest.mark.parametrize(
+    ("photos", "counting"),
+    [
+        ({"a": 5, "b": 5, "c": 5}, ("a", "b", "c")),
+        ({"a": 5, "b": 5, "c": 4}, ()),
+        ({"a": 500, "b": 500}, ()),
+        ({"c": 9, "a": 7, "d": 1, "b": 5}, ("c", "a", "b")),
+        ({}, ()),
+    ],
+)
+def test_a_source_counts_over_its_classes_of_five_photos_when_there_are_three(
+    photos: dict[str, int], counting: tuple[str, ...]
+) -> None:
+    assert counting_classes(photos) == counting
+
+
+def test_sources_in_no_group_are_left_out_by_themselves() -> None:
+    found = groups_left_out([["c", "gone"], ["gone too"]], ["d", "a", "c", "c"])
+    assert found == (("c",), ("a",), ("d",))
+
+
+def test_a_source_in_two_groups_is_refused() -> None:
+    with pytest.raises(DatasetError, match="b stands twice"):
+        groups_left_out([["a", "b"], ["b"]], ["a", "b", "c"])
+
+
+@pytest.mark.parametrize("sources", [["a"], ["a", "b"]])
+def test_something_must_be_left_to_learn_from(sources: list[str]) -> None:
+    with pytest.raises(DatasetError, match="--folds"):
+        groups_left_out([["a", "b"]], sources)
