@@ -97,7 +97,8 @@ def macro_recall(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> flo
 def _among_first(probabilities: NDArray[np.float64], labels: NDArray[np.int64], most: int) -> NDArray[np.bool_]:
     """Tell of each photo whether its class is among the `most` probable ones."""
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :most]
-    return (best == labels[:, None]).any(axis=1)
+    found: NDArray[np.bool_] = (best == labels[:, None]).any(axis=1)
+    return found
 
 
 def _accuracy_interval(

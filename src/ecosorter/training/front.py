@@ -13,7 +13,7 @@ from onnx import ModelProto, load_from_string
 from ecosorter.datasets.cache import Cache
 from ecosorter.preprocess import PreprocessSpec
 from ecosorter.progress import Advance
-from ecosorter.training.backbones.find import Backbone
+from ecosorter.training.backbones.backbone import Backbone
 from ecosorter.training.backbones.graphs import front_graph
 from ecosorter.training.backbones.scores_layer import ScoresLayer, scores_layer
 from ecosorter.training.export.quantize import quantize
@@ -99,12 +99,10 @@ class Front:
         An ONNX file has no module, and integers have none either: the front's own features stand for theirs.
         """
         spec = self.spec.model_copy(update={"zooms": (1.0,)})
-        if self._backbone.is_onnx or self._recipe.export.int8:
+        if not self._backbone.trainable or self._recipe.export.int8:
             return self._extract(files, spec, lambda: OnnxEngine(self.model), OnnxEngine.name)
         plain = FeatureSource(self._backbone, spec, self._recipe.features.output)
-        found = extract(
-            plain, files, lambda: TorchEngine(spec, self._backbone.body().eval()), TorchEngine.name, self._cache
-        )
+        found = extract(plain, files, lambda: TorchEngine(spec, self._backbone.body()), TorchEngine.name, self._cache)
         return self.scores.beside(found.astype(np.float32)) if self.scores else found
 
     def _extract(

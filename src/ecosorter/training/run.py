@@ -29,7 +29,8 @@ from ecosorter.preprocess import PreprocessSpec
 from ecosorter.progress import Advance, Progress, Silent
 from ecosorter.texts import Language
 from ecosorter.texts.note import Note
-from ecosorter.training.backbones.find import Backbone, find_backbone
+from ecosorter.training.backbones.backbone import Backbone
+from ecosorter.training.backbones.find import find_backbone
 from ecosorter.training.export.bundle import export_bundle, made_with
 from ecosorter.training.fit.learner import Answers, Job, Learner, Learnt, Model, OnEpoch, Part
 from ecosorter.training.fit.logistic_head import LogisticHeadLearner

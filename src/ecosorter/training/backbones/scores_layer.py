@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from ecosorter.errors import BackboneError
-from ecosorter.training.backbones.find import Backbone
+from ecosorter.training.backbones.backbone import Backbone
 from ecosorter.training.backbones.graphs import IR_VERSION, OPSET, join, renamed
-from ecosorter.training.backbones.imagenet_scores import names_of
+from ecosorter.training.backbones.imagenet_scores import imagenet_layer, things_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,13 +74,8 @@ def scores_layer(backbone: Backbone, classes: Sequence[str]) -> ScoresLayer:
         BackboneError: the network has no such layer.
         RecipeError: a class has no names of things.
     """
-    layer = backbone.imagenet()
-    if layer is None:
-        raise BackboneError(
-            f"{backbone.name} has no layer with ImageNet's classes; set features.imagenet_scores = false, or take a "
-            "network that has one."
-        )
-    things = [list(known.values()) for known in names_of(classes)]
+    things = [list(known.values()) for known in things_of(classes)]
+    layer = imagenet_layer(backbone)
     rows = [number for known in things for number in known]
     return ScoresLayer(layer.weight[rows], layer.bias[rows], tuple(len(known) for known in things))
 

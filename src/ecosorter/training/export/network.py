@@ -8,13 +8,14 @@ from torch import Tensor, nn
 
 from ecosorter.preprocess import PreprocessSpec
 from ecosorter.training.backbones.convert import convert
-from ecosorter.training.export.export import assemble
+from ecosorter.training.backbones.graphs import front_graph
+from ecosorter.training.export.assemble import assemble
 from ecosorter.training.fit.heads import Head
 from ecosorter.training.fit.network import WasteNet
 
 
 class _Mapped(nn.Module):
-    """A `WasteNet` without its head, that answers as `convert` expects it."""
+    """A `WasteNet` without its head, that answers as `convert` expects."""
 
     def __init__(self, network: WasteNet) -> None:
         super().__init__()
@@ -28,7 +29,7 @@ class _Mapped(nn.Module):
 def float_graph(network: WasteNet, spec: PreprocessSpec) -> bytes:
     """Write a trained network as the ONNX model of a bundle, all of it float32.
 
-    What it says is to be compared with the network itself by `export.check_parity`.
+    What it says is to be compared with the network itself by `parity.check_parity`.
 
     Args:
         network: trained, float32, on the CPU; left as it is, but for being set to evaluation.
@@ -45,4 +46,4 @@ def float_graph(network: WasteNet, spec: PreprocessSpec) -> bytes:
         path = Path(folder) / "body.onnx"
         convert(_Mapped(network).eval(), spec.size, path)
         body = onnx.load(path)
-    return assemble(spec, body, head, flattened=False)
+    return assemble(front_graph(spec, body), head)

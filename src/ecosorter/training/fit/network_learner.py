@@ -12,19 +12,21 @@ from numpy.typing import NDArray
 from ecosorter.datasets.photoset import Index, PhotoSet
 from ecosorter.datasets.sampling import source_balanced
 from ecosorter.files import write_text
-from ecosorter.preprocess import PreprocessSpec
+from ecosorter.preprocess import PreprocessSpec, decode_pixels
 from ecosorter.progress import Progress
 from ecosorter.texts.note import Note
-from ecosorter.training.backbones.find import Backbone
+from ecosorter.training.backbones.backbone import Backbone
+from ecosorter.training.backbones.imagenet_scores import imagenet_scores
 from ecosorter.training.export.network import float_graph
 from ecosorter.training.export.quantize import quantize
 from ecosorter.training.export.views import decoded, view_outputs
+from ecosorter.training.features import normalised
 from ecosorter.training.fit.finetune import FINISHED, finetune
 from ecosorter.training.fit.learner import Answers, Job, OnEpoch, Part
 from ecosorter.training.fit.linear_probe import fit_linear
-from ecosorter.training.fit.network import WasteNet
+from ecosorter.training.fit.network import WasteNet, feature_width
 from ecosorter.training.fit.pixels import store_photos
-from ecosorter.training.fit.predict import predict
+from ecosorter.training.fit.predict import predict, whole_features
 from ecosorter.training.fit.processes import is_first
 from ecosorter.training.recipe import Finetune, Recipe
 from ecosorter.training.results import Epoch
@@ -32,6 +34,7 @@ from ecosorter.training.waiting import once
 
 _RANGES, _RANGES_BATCH = 256, 16  # photos that decide the ranges of the integers
 _ANSWERS = "answers.npz"
+_DROPOUT = 0.2
 
 
 class NetworkLearner:
@@ -103,13 +106,13 @@ class NetworkLearner:
 
     def pretrained(self) -> WasteNet:
         """Return the pretrained network, its head not fitted to anything."""
-        return WasteNet.pretrained(
-            self._backbone, self.photos.classes, imagenet_scores=self.recipe.features.imagenet_scores
-        )
+        body, classes = self._backbone.body(), self.photos.classes
+        scores = imagenet_scores(self._backbone, classes) if self.recipe.features.imagenet_scores else None
+        return WasteNet(body, feature_width(body, self.spec.size), len(classes), _DROPOUT, scores)
 
     def see(self, network: WasteNet, paths: Sequence[Path]) -> NDArray[np.float32]:
         """Return what a network makes of whole photos: features float32 ``[n, d]``."""
-        return predict(network, paths, self.spec.model_copy(update={"zooms": (1.0,)}), lambda _: None).features[:, 0]
+        return whole_features(network, paths, self.spec, lambda _: None)
 
     def _train(self, network: WasteNet, rows: Index, place: Path, advance: Callable[[int], None]) -> list[float]:
         labels, classes = self.photos.labels[rows], len(self.photos.classes)
@@ -145,7 +148,7 @@ class NetworkLearner:
                 len(self.photos.classes),
                 c=self.recipe.head.c,
                 source_power=self.recipe.balance.source_power,
-                with_scores=self.recipe.features.imagenet_scores,
+                imagenet_scores=self.recipe.features.imagenet_scores,
             )
             torch.save({"weight": torch.from_numpy(weight), "bias": torch.from_numpy(bias)}, part)
 
@@ -188,7 +191,10 @@ class LearntNetwork:
         if not paths:
             return np.empty((0, len(learner.photos.classes)), np.float32)
         if not learner.recipe.export.int8:
-            return predict(self._network, paths, learner.spec, lambda _: None).logits.mean(axis=1)
+            logits: NDArray[np.float32] = predict(self._network, paths, learner.spec, lambda _: None).logits.mean(
+                axis=1
+            )
+            return logits
         return view_outputs(self.model.graph(int8=True), "logits", paths, learner.spec, lambda _: None)
 
 
@@ -217,9 +223,10 @@ class NetworkModel:
 
     def reference(self, rows: Sequence[int]) -> NDArray[np.float32]:
         """Answer whole photos by the network in float32."""
-        whole = self.spec.model_copy(update={"zooms": (1.0,)})
-        paths = [self.paths[row] for row in rows]
-        return predict(self.network, paths, whole, lambda _: None, bfloat16=False).logits[:, 0]
+        pixels = np.stack([decode_pixels(self.paths[row], self.spec) for row in rows])
+        with torch.inference_mode():
+            found: NDArray[np.float32] = self.network(normalised(torch.from_numpy(pixels), self.spec)).numpy()
+        return found
 
 
 def _epochs(losses: Sequence[float], rule: Finetune, photos: int) -> list[Epoch]:
