@@ -25,14 +25,12 @@ from ecosorter.datasets.cache import Cache
 from ecosorter.datasets.dataset import read_dataset
 from ecosorter.datasets.photoset import PhotoSet, usable_photos
 from ecosorter.evaluation.metrics import macro_recall
-from ecosorter.evaluation.protocols import check_groups
+from ecosorter.evaluation.protocols import groups_left_out
 from ecosorter.progress import Progress
 from ecosorter.training.backbones.find import find_backbone
-from ecosorter.training.features import FeatureSource, extract
-from ecosorter.training.fit.linear_probe import fit_linear, look
-from ecosorter.training.fit.pixels import SIDE
-from ecosorter.training.network_recipe import NetworkRecipe, load_network_recipe
-from ecosorter.training.ship import pretrained
+from ecosorter.training.fit.linear_probe import fit_linear
+from ecosorter.training.front import Front
+from ecosorter.training.recipe import Recipe, load_recipe
 
 RESULTS = Path("test-output/bench")
 SOURCES = (2, 4, 8, 12)
@@ -43,22 +41,6 @@ LARGEST = "trashnet"  # shown by itself as well: small sources show few objects,
 
 Rows = NDArray[np.int64]
 Choose = Callable[[PhotoSet, Rows, np.random.Generator], Rows]
-
-
-class Views:
-    """The pretrained body as an engine (features.py): the features of every view of a photo, one after the other."""
-
-    def __init__(self, recipe: NetworkRecipe, classes: Sequence[str]) -> None:
-        self.name = (
-            f"edgetpu-bfloat16:{recipe.preprocess.model_dump_json()}:{','.join(classes) if recipe.names else ''}"
-        )
-        self._spec = recipe.preprocess
-        self._network = pretrained(classes, recipe)
-
-    def __call__(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], None]:
-        """Return ``[n, views * d]`` for pixels ``[n, SIDE, SIDE, 3]``."""
-        seen = look(self._network, pixels, self._spec.size, self._spec.zooms)
-        return seen.features.reshape(len(pixels), -1), None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +81,7 @@ def some_photos(photos: PhotoSet, rows: Rows, random: np.random.Generator, *, nu
 
 
 def measured(
-    name: str, choose: Choose, draws: int, photos: PhotoSet, views: NDArray[np.float32], recipe: NetworkRecipe
+    name: str, choose: Choose, draws: int, photos: PhotoSet, views: NDArray[np.float32], recipe: Recipe
 ) -> Point:
     """Leave out each group, fit the head to what is chosen of the other sources, and look at the group's photos.
 
@@ -116,7 +98,7 @@ def measured(
     mean, largest, learned = [], [], []
     for draw in range(draws):
         recall: dict[str, float] = {}
-        for group in recipe.hold_out:
+        for group in groups_left_out(recipe.evaluation.left_out, sources.tolist()):
             others, away = photos.hold_out(group)
             rows = choose(photos, others, np.random.default_rng([draw, len(recall)]))
             learned.append([len(np.unique(values)) for values in (sources[rows], rows, labels[rows])])
@@ -130,30 +112,31 @@ def measured(
 
 
 def _head(
-    features: NDArray[np.float32], labels: Rows, sources: NDArray[np.str_], classes: int, recipe: NetworkRecipe
+    features: NDArray[np.float32], labels: Rows, sources: NDArray[np.str_], classes: int, recipe: Recipe
 ) -> Callable[[NDArray[np.float32]], Rows]:
     """Return a function from features ``[n, d]`` to the number of each photo's class."""
     if len(np.unique(labels)) == 1:  # two sources may show one class only: then there is but one answer
         return lambda seen: np.full(len(seen), labels[0])
-    weight, bias = fit_linear(features, labels, sources, classes, recipe)
+    weight, bias = fit_linear(
+        features,
+        labels,
+        sources,
+        classes,
+        c=recipe.head.c,
+        source_power=recipe.balance.source_power,
+        imagenet_scores=recipe.features.imagenet_scores,
+    )
     return lambda seen: (seen @ weight.T + bias).argmax(axis=1)
 
 
-def features(photos: PhotoSet, recipe: NetworkRecipe, cache: Cache, progress: Progress) -> NDArray[np.float32]:
+def features(photos: PhotoSet, recipe: Recipe, cache: Cache, progress: Progress) -> NDArray[np.float32]:
     """Return what the pretrained body sees in each photo ``[n, views, d]``, from the cache where it is there."""
-    engine = Views(recipe, photos.classes)
-    pixels = recipe.preprocess.model_copy(update={"size": SIDE, "zooms": (1.0,)})
+    backbone = find_backbone(recipe.features.backbone)
+    spec = recipe.features.preprocess or backbone.preprocess()[0]
+    front = Front(backbone, spec, recipe, photos.files, photos.classes, cache)
     with progress.stage("features", len(photos.rows)) as advance:
-        found = extract(
-            FeatureSource(find_backbone(recipe.backbone), pixels, "pooled"),
-            [photos.file(row) for row in range(len(photos.rows))],
-            lambda: engine,
-            engine.name,
-            cache,
-            batch_size=64,
-            advance=advance,
-        )
-    return found.reshape(len(found), len(recipe.preprocess.zooms), -1).astype(np.float32, copy=False)
+        found = front.features(advance, spec.zooms)
+    return found.reshape(len(found), len(spec.zooms), -1).astype(np.float32, copy=False)
 
 
 def report(by_sources: Sequence[Point], by_photos: Sequence[Point], photos: PhotoSet) -> str:
@@ -227,11 +210,10 @@ def plot(by_sources: Sequence[Point], by_photos: Sequence[Point], path: Path) ->
 def main() -> int:
     """Measure everything and write it down."""
     options = _options()
-    recipe = load_network_recipe("ecosorter")
+    recipe = load_recipe("ecosorter")
     cache = Cache()
     with Bars() as bars:
         photos = usable_photos(read_dataset([options.folder]), cache, bars)
-        check_groups(recipe.hold_out, [row.source for row in photos.rows])
         views = features(photos, recipe, cache, bars)
     whole = measured("all", lambda _, rows, __: rows, 1, photos, views, recipe)
 

@@ -22,7 +22,6 @@ from ecosorter.cli.app import app
 from ecosorter.datasets.audit import ENOUGH
 from ecosorter.datasets.class_names import one_of_the_seven
 from ecosorter.photos import PHOTO_ENDINGS
-from ecosorter.training.network_recipe import NetworkRecipe, load_network_recipe, network_recipe_names
 from ecosorter.training.recipe import Recipe, load_recipe, recipe_names
 from ecosorter.training.results import Epoch
 from tests.documents import PAGES, ROOT, SHELLS, anchors, code, commands, fences, prose, read, spans, tables
@@ -92,9 +91,6 @@ def test_shown_commands_parse(page: str, arguments: list[str]) -> None:
     if name == "train":
         flags = {"features.backbone": given["backbone"], "seed": given["seed"], "fit.epochs": given["epochs"]}
         pairs = dict(setting.split("=", 1) for setting in given["settings"] or [])
-        if given["recipe"] in network_recipe_names():
-            load_network_recipe(given["recipe"], overrides=pairs)
-            return
         known = given["recipe"] in recipe_names()
         assert known or given["recipe"].endswith(".toml")
         load_recipe(given["recipe"] if known else recipe_names()[0], overrides=flags | pairs)
@@ -202,7 +198,6 @@ def keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldI
 
 
 KEYS = dict(keys(Recipe))
-NETWORK_KEYS = dict(keys(NetworkRecipe))
 
 
 def choices(annotation: Any) -> Iterator[str]:
@@ -226,23 +221,12 @@ def test_every_key_of_a_recipe_is_described_once() -> None:
     assert sorted(row[0] for row in rows_by_key("default")) == sorted(KEYS)
 
 
-def test_every_key_of_a_network_recipe_is_described_once() -> None:
-    described = [row[0] for row in rows_by_key("default", "docs/networks.md")]
-    elsewhere = {key for key in NETWORK_KEYS if key.startswith(("preprocess.", "decide.", "trainer."))}
-    assert sorted(described) == sorted(NETWORK_KEYS.keys() - elsewhere)
-
-
 @pytest.mark.parametrize(
-    ("key", "default", "meaning", "known"),
-    [
-        *((*row, KEYS) for row in rows_by_key("default")),
-        *((*row, NETWORK_KEYS) for row in rows_by_key("default", "docs/networks.md")),
-    ],
+    ("key", "default", "meaning"),
+    rows_by_key("default"),
 )
-def test_defaults_and_choices_are_those_of_the_code(
-    key: str, default: str, meaning: str, known: dict[str, FieldInfo]
-) -> None:
-    field = known[key]
+def test_defaults_and_choices_are_those_of_the_code(key: str, default: str, meaning: str) -> None:
+    field = KEYS[key]
     if default == "*required*":
         assert field.is_required()
     elif default == "*none*":
@@ -257,7 +241,7 @@ def test_defaults_and_choices_are_those_of_the_code(
 def test_the_table_of_published_recipes_is_all_that_they_say(tmp_path: Path) -> None:
     (table,) = (table for table in tables("docs/recipes.md") if "resnet18-smote" in table.header[1])
     names = [name.strip("`") for name in table.header[1:]]
-    assert names == recipe_names()
+    assert names == [name for name in recipe_names() if load_recipe(name).by_steps]
     for column, name in enumerate(names, start=1):
         empty = tmp_path / f"{name}.toml"
         empty.touch()

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.curve import Point, measured, plot, report, some_photos, some_sources
 from ecosorter.datasets.dataset import PhotoRow
 from ecosorter.datasets.photoset import PhotoSet, SourceCount
-from ecosorter.training.network_recipe import NetworkRecipe, load_network_recipe
+from ecosorter.training.recipe import Recipe, load_recipe
 
 SOURCES = ("a", "b", "c", "d", "e", "f")
 CLASSES = ("kaca", "logam")
@@ -27,9 +27,9 @@ def photoset() -> PhotoSet:
     return PhotoSet(rows, ["" for _ in rows], np.arange(len(rows)), CLASSES, counts, [])
 
 
-def recipe() -> NetworkRecipe:
+def recipe() -> Recipe:
     groups = [["a", "b"], ["c", "d"], ["e", "f"]]
-    return load_network_recipe("ecosorter", overrides={"hold_out": groups, "finetune.head_strength": 1})
+    return load_recipe("ecosorter", overrides={"evaluation.left_out": groups, "head.c": 1})
 
 
 def seen(photos: PhotoSet) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

@@ -173,7 +173,9 @@ def test_a_real_kill_during_the_run_loses_nothing(photos: Path, backbone: Path, 
 def test_a_held_out_source_is_measured_but_never_seen(
     photos: Path, backbone: Path, cache: Cache, tmp_path: Path
 ) -> None:
-    result = run(photos, tmp_path / "run", recipe("resnet18-smote", backbone), cache, hold_out=("street",), fold_number=3)
+    result = run(
+        photos, tmp_path / "run", recipe("resnet18-smote", backbone), cache, hold_out=("street",), fold_number=3
+    )
     assert result.held_out["street"].photos == sum(result.sources[1].photos.values())
     assert sum(result.split.values()) == sum(result.sources[0].photos.values())
     assert not [answer for answer in result.answers if "street" in answer.path]

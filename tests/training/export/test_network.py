@@ -5,8 +5,8 @@ import torch
 
 from ecosorter.decision import softmax
 from ecosorter.preprocess import PreprocessSpec
-from ecosorter.training.export.parity import TOLERANCE
 from ecosorter.training.export.network import float_graph
+from ecosorter.training.export.parity import TOLERANCE
 from tests.training.networks import small_wastenet
 
 SPEC = PreprocessSpec(size=32, resize="stretch", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))

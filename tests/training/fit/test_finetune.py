@@ -16,8 +16,7 @@ from ecosorter.training.backbones.imagenet_scores import ImageNetScores
 from ecosorter.training.fit.augment import TrainingPhoto
 from ecosorter.training.fit.finetune import finetune
 from ecosorter.training.fit.network import WasteNet
-from ecosorter.training.recipe import Augment, Finetune
-from ecosorter.training.recipe import Trainer
+from ecosorter.training.recipe import Augment, Finetune, Trainer
 from tests.training.networks import Pooled
 from tests.training.several import as_node, nodes, started
 

@@ -1,17 +1,16 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from ecosorter.datasets.splits import folds
-from ecosorter.training.experiment import (
-    Table,
-    balance_after_split,
-    balance_before_split,
-    run_fit,
-    split_fold,
-    split_table,
-)
+from ecosorter.datasets.dataset import PhotoRow
+from ecosorter.datasets.photoset import PhotoSet
+from ecosorter.progress import Advance, Silent
+from ecosorter.training.fit.learner import Job, Part
+from ecosorter.training.fit.parts import split_parts
+from ecosorter.training.fit.stepped_head import SteppedHeadLearner, Table, balance_after_split, balance_before_split
 from ecosorter.training.recipe import Recipe
 
 RECIPE = Recipe.model_validate(
@@ -19,12 +18,11 @@ RECIPE = Recipe.model_validate(
         "name": "test",
         "split": {"validation": 0.1, "test": 0.2},
         "balance": {"method": "smote", "compare": True},
-        "head": {"hidden": [16, 8], "dropout": 0.2},
+        "head": {"kind": "perceptron", "hidden": [16, 8], "dropout": 0.2},
         "fit": {"epochs": 12, "learning_rate": 0.01, "batch_size": 16},
         "trainer": {"accelerator": "cpu"},
     }
 )
-NO_BALANCE = RECIPE.model_copy(update={"balance": RECIPE.balance.model_copy(update={"method": "none"})})
 
 
 def table(groups: int | None = None) -> Table:
@@ -35,9 +33,13 @@ def table(groups: int | None = None) -> Table:
     return Table(features, labels, np.arange(180) // (groups or 1), ("a", "b", "c"))
 
 
+def split(rows: Table) -> dict[Part, NDArray[np.int64]]:
+    return split_parts(rows.labels, rows.groups.tolist(), rows.classes, RECIPE.split, RECIPE.seed)
+
+
 def test_only_training_rows_are_balanced_and_no_row_is_on_two_sides() -> None:
     rows = table(groups=3)
-    parts = split_table(rows, np.arange(180), RECIPE)
+    parts = split(rows)
     prepared = balance_after_split(rows, parts, RECIPE)
     assert len(set(prepared.counts_after.values())) == 1
     assert prepared.counts_before == dict(zip("abc", np.bincount(rows.labels[parts["train"]]).tolist(), strict=True))
@@ -71,48 +73,62 @@ def test_nothing_leaks_where_nothing_had_to_be_balanced() -> None:
     assert not prepared.notes
 
 
-def test_a_fit_is_calibrated_on_validation_rows_and_scored_on_test_rows(tmp_path: Path) -> None:
-    rows = table()
-    parts = split_table(rows, np.arange(180), RECIPE)
-    outcome = run_fit(balance_after_split(rows, parts, RECIPE), rows, RECIPE, tmp_path, lambda _: None)
-    scores = outcome.record.scores
-    assert scores.photos == len(parts["test"])
-    assert scores.accuracy == pytest.approx(float((outcome.test_logits.argmax(1) == rows.labels[parts["test"]]).mean()))
-    assert scores.accuracy > 0.7
-    assert scores.accuracy == pytest.approx(outcome.record.epochs[-1].test_accuracy)
-    np.testing.assert_allclose(outcome.test_probabilities.sum(axis=1), 1)
-    assert 0 < outcome.calibration.thresholds.confidence <= 1
+class Given:
+    """A front whose features are known already."""
+
+    def __init__(self, rows: Table) -> None:
+        self.rows = rows
+
+    def features(self, advance: Advance, zooms: Sequence[float], pool: object) -> NDArray[np.floating]:
+        assert (zooms, pool) == ((1.0,), None)
+        advance(len(self.rows.labels))
+        return self.rows.features
 
 
-def test_test_labels_change_nothing_but_the_scores(tmp_path: Path) -> None:
-    """Nothing may be fitted on test photos: not the weights, not the temperature, not the thresholds."""
+def learner(rows: Table, folder: Path) -> SteppedHeadLearner:
+    photos = [PhotoRow(Path(f"{n}.jpg"), rows.classes[label], "here") for n, label in enumerate(rows.labels)]
+    given = PhotoSet(photos, [""] * len(photos), rows.groups, rows.classes, [], [])
+    return SteppedHeadLearner(given, Given(rows), RECIPE, folder, Silent())  # type: ignore[arg-type]
+
+
+def test_a_head_answers_the_parts_of_its_job_and_any_photos(tmp_path: Path) -> None:
     rows = table()
-    parts = split_table(rows, np.arange(180), RECIPE)
+    parts = split(rows)
+    head = learner(rows, tmp_path).fit(Job("after-split", parts), lambda _: None)
+    test = head.answers("test")
+    np.testing.assert_array_equal(test.photos, parts["test"])
+    np.testing.assert_array_equal(test.labels, rows.labels[parts["test"]])
+    np.testing.assert_array_equal(test.logits, head.predict(parts["test"]))
+    accuracy = float((test.logits.argmax(1) == test.labels).mean())
+    assert accuracy > 0.7
+    assert accuracy == pytest.approx(head.epochs[-1].test_accuracy)
+    assert len(set(head.counts_after.values())) == 1
+
+
+def test_a_part_that_a_job_lacks_has_no_answers(tmp_path: Path) -> None:
+    head = learner(table(), tmp_path).fit(Job("all", {"train": np.arange(180)}), lambda _: None)
+    assert head.answers("validation").logits.shape == (0, 3)
+    assert len(head.answers("test").labels) == 0
+
+
+def test_test_labels_change_nothing(tmp_path: Path) -> None:
+    """Nothing may be fitted on test photos."""
+    rows = table()
+    parts = split(rows)
     spoiled_labels = rows.labels.copy()
     spoiled_labels[parts["test"]] = (spoiled_labels[parts["test"]] + 1) % 3
     spoiled = Table(rows.features, spoiled_labels, rows.groups, rows.classes)
     a, b = (
-        run_fit(balance_after_split(given, parts, RECIPE), given, RECIPE, tmp_path / name, lambda _: None)
+        learner(given, tmp_path / name).fit(Job("after-split", parts), lambda _: None).answers("test")
         for name, given in (("a", rows), ("b", spoiled))
     )
-    np.testing.assert_array_equal(a.test_logits, b.test_logits)
-    assert a.calibration == b.calibration
-    assert a.record.scores.accuracy != b.record.scores.accuracy
+    np.testing.assert_array_equal(a.logits, b.logits)
+    assert (a.labels != b.labels).all()
 
 
-def test_without_validation_rows_the_model_never_answers(tmp_path: Path) -> None:
+def test_smote_before_the_split_answers_rows_that_are_no_photos(tmp_path: Path) -> None:
     rows = table()
-    recipe = NO_BALANCE.model_copy(update={"split": NO_BALANCE.split.model_copy(update={"validation": 0.0})})
-    parts = split_table(rows, np.arange(180), recipe)
-    outcome = run_fit(balance_after_split(rows, parts, recipe), rows, recipe, tmp_path, lambda _: None)
-    assert outcome.calibration.temperature == 1
-    assert outcome.record.scores.coverage == 0
-
-
-def test_a_fold_takes_its_validation_rows_from_its_training_rows() -> None:
-    rows = table(groups=3)
-    for train, test in folds(rows.labels, rows.groups, 3, 0):
-        parts = split_fold(rows, train, test, RECIPE)
-        np.testing.assert_array_equal(parts["test"], test)
-        assert set(parts["train"]) | set(parts["validation"]) == set(train)
-        assert not set(rows.groups[parts["validation"]]) & set(rows.groups[parts["train"]])
+    job = Job("before-split", split(rows), before_split=True)
+    test = learner(rows, tmp_path).fit(job, lambda _: None).answers("test")
+    assert (test.photos < 0).any()
+    assert len(test.logits) == len(test.labels) == len(test.photos)
