@@ -1,6 +1,8 @@
 """Photos in, predictions out, with a model whose answers can be worked out by hand."""
 
+import copy
 import hashlib
+import pickle
 import threading
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -285,3 +287,11 @@ def test_a_model_that_breaks_down_on_a_photo_says_so(tmp_path: Path) -> None:
     classifier = Classifier.load(write_bundle(tmp_path / "a", edited(overflow), tiny_info(), "card").folder)
     with pytest.raises(BundleError, match="not a number"):
         classifier.classify([photo((255, 255, 255))])
+
+
+@pytest.mark.parametrize("carry", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_a_loaded_model_says_that_it_cannot_travel(
+    classifier: Classifier, carry: Callable[[Classifier], object]
+) -> None:
+    with pytest.raises(TypeError, match=r"cannot be pickled.*send its folder"):
+        carry(classifier)

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +67,14 @@ class Classifier:
         self._session = session
         self._workers = workers
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="ecosorter-run")  # has no thread until it is used
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled or copied, as for another process: a model that is loaded cannot travel.
+
+        Raises:
+            TypeError: always; it says what to do.
+        """
+        raise TypeError("A Classifier cannot be pickled or copied; send its folder, and load it there anew.")
 
     @classmethod
     def load(
