@@ -4,6 +4,7 @@ import glob
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -180,7 +181,7 @@ def read_photo(path: str | os.PathLike[str], limits: Limits = _DEFAULT) -> bytes
         if status.st_size > limits.max_bytes:
             raise _too_many_bytes(name, status.st_size, limits)
         with Path(path).open("rb") as file:
-            data = file.read(limits.max_bytes + 1)  # it may have grown
+            data = file.read(min(limits.max_bytes, sys.maxsize - 1) + 1)  # it may have grown
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a NUL in the name
         raise PhotoMissing(f"There is no file {name}; check the path.") from error
     except OSError as error:

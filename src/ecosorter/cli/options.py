@@ -1,5 +1,6 @@
 """Options that several commands share: each is declared here once."""
 
+import math
 import os
 from pathlib import Path
 from typing import Annotated, Literal
@@ -46,6 +47,17 @@ ClassesOption = Annotated[
     Literal["seven", "own"],
     typer.Option(help="Map class names to EcoSorter's seven, or keep the photos' own."),
 ]
+
+
+def finite(value: float) -> float:
+    """Take a number of an option; the ranges of Typer let "nan" through.
+
+    Raises:
+        typer.BadParameter: it is no number, or infinite.
+    """
+    if not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a number that can be counted to")
+    return value
 
 
 def language(chosen: Language | None) -> Language:
