@@ -19,6 +19,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from ecosorter.serving.problems import Problem, problem_response
 from ecosorter.serving.settings import Caps
 
+BACKLOG = 2048
+"""Connections that the system holds until a worker takes them."""
+
 _OTHERS = 64  # files that are no connections: database, photos, model, log
 _MOST_AT_ONCE = 128  # connections that asyncio takes in before it looks at them
 _LAST_CALL = 1.0  # seconds in which a request that was on its way when the service stopped may still come
@@ -192,7 +195,13 @@ class Connection(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which at its end also answers those whose connection the system has taken for it already."""
+    """uvicorn's server, which lets the system hold many connections for it, and at its end answers those, too."""
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Start; uvicorn asks the system to hold no more connections than asyncio takes in at a time."""
+        await super().startup(sockets)
+        for listening in sockets or []:
+            listening.listen(BACKLOG)
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Take in what waits at the door, then stop as uvicorn does."""

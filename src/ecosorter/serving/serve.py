@@ -1,5 +1,6 @@
 """Runs the service with uvicorn: in this process, or in several workers that share one socket."""
 
+import logging
 import math
 import os
 import signal
@@ -24,13 +25,11 @@ from ecosorter.classifier import Classifier
 from ecosorter.errors import EcoSorterError, ServiceError
 from ecosorter.guidance import load_scheme
 from ecosorter.serving.app import create_app
-from ecosorter.serving.connections import Server, at_once, open_files, protocol
+from ecosorter.serving.connections import BACKLOG, Server, at_once, open_files, protocol
 from ecosorter.serving.logs import log, log_config
 from ecosorter.serving.metrics import SHARED
 from ecosorter.serving.settings import Access, Settings
 from ecosorter.serving.store import Store
-
-_BACKLOG = 2048  # connections that the kernel holds until a worker takes them
 
 
 def make_app(settings: Settings) -> FastAPI:
@@ -39,6 +38,7 @@ def make_app(settings: Settings) -> FastAPI:
     Raises:
         BundleError, GuidanceError, StoreError: what they stand for cannot be used.
     """
+    logging.captureWarnings(capture=True)  # of every library, as lines of the log
     # Pillow warns of oddities inside photos; what matters of them is in the status.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     schemes = tuple(map(load_scheme, settings.schemes))
@@ -100,7 +100,7 @@ def listen(host: str, port: int) -> socket.socket:
     """
     try:
         (family, *_, place), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        return socket.create_server(place[:2], family=family, backlog=_BACKLOG)
+        return socket.create_server(place[:2], family=family, backlog=BACKLOG)
     except (OSError, UnicodeError, OverflowError) as error:
         raise ServiceError(
             f"Nothing can listen on {host}, port {port} ({error}); take another --host or --port."

@@ -84,16 +84,16 @@ async def _from_form(boundary: bytes, most: int, body: AsyncIterator[bytes]) -> 
 
 async def _without_preamble(body: AsyncIterator[bytes], boundary: bytes) -> AsyncIterator[bytes]:
     """Yield a form from its first boundary on; what a client says before it (RFC 2046, 5.1.1) is for nobody."""
-    delimiter = b"\r\n--" + boundary
+    delimiter = re.compile(rb"\r\n(--" + re.escape(boundary) + rb"(\r\n|--))")
     start: bytes | None = b"\r\n"  # the first boundary may be the first thing of all
     async for chunk in body:
         if start is None:
             yield chunk
             continue
         start += chunk
-        at = start.find(delimiter)
-        if at >= 0 or len(start) > _LONGEST_PREAMBLE:
-            yield start[max(at, 0) + 2 :]
+        found = delimiter.search(start)
+        if found or len(start) > _LONGEST_PREAMBLE:
+            yield start[found.start(1) if found else 2 :]
             start = None
     if start is not None:
         yield start[2:]
