@@ -166,7 +166,8 @@ class Guard:
         if exchange.body_is_whole:
             return await receive()
         try:
-            async with asyncio.timeout_at(exchange.start + self._caps.upload_seconds):
+            due = exchange.start + self._caps.upload_seconds + exchange.bytes_in / self._caps.upload_rate
+            async with asyncio.timeout_at(due):
                 message = await receive()
         except TimeoutError:
             seconds = math.ceil(self._caps.upload_seconds)

@@ -26,7 +26,7 @@ _ASKED_AGAIN = "no-cache"
 _TYPES = {".js": "text/javascript", ".webmanifest": "application/manifest+json", ".svg": "image/svg+xml"}
 _WORTH_ZIPPING = ("text/", "application/json", "application/manifest+json", "image/svg+xml")
 _PAGES = ("index.html", "review.html")
-_AT_ROOT = ("sw.js", "manifest.webmanifest")  # a worker's address says what it may serve
+_AT_ROOT = ("sw.js", "offline.js", "manifest.webmanifest")  # a worker's address says what it may serve
 
 router = APIRouter(include_in_schema=False)
 
@@ -57,6 +57,12 @@ def review(request: Request) -> Response:
 def worker(request: Request) -> Response:
     """Send the service worker."""
     return _send(request, _filled("sw.js", "id"), _ASKED_AGAIN)
+
+
+@router.get("/offline.js")
+def offline(request: Request) -> Response:
+    """Send the part of the worker that opens the page; by itself, the worker of browsers that know no modules there."""
+    return _send(request, _filled("offline.js", "id"), _ASKED_AGAIN)
 
 
 @router.get("/manifest.webmanifest")

@@ -20,7 +20,8 @@ class Caps:
         photo: caps on each photo.
         queue: photos that may wait or be worked on.
         batch: photos that the model takes at a time.
-        upload_seconds: until the last byte of a body has come.
+        upload_seconds: until the last byte of a body has come; longer for one that comes at `upload_rate` or faster.
+        upload_rate: bytes a second.
         seconds: from then to the answers.
         head_seconds: from a connection until the head of its request has come.
         connections: at a time; fewer where the system allows the process few open files.
@@ -33,6 +34,7 @@ class Caps:
     queue: int = 64
     batch: int = 4
     upload_seconds: float = 60
+    upload_rate: float = 10_000
     seconds: float = 30
     head_seconds: float = 10
     connections: int = 2000
