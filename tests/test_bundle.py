@@ -77,6 +77,13 @@ def test_the_golden_file_is_read(tmp_path: Path) -> None:
     assert read_bundle(str(tmp_path)).info.classes == ("kaca", "logam", "organik", "plastik")
 
 
+def test_a_mark_that_windows_puts_before_it_is_passed_over(tmp_path: Path) -> None:
+    folder = tiny_bundle(tmp_path / "a").folder
+    path = folder / "bundle.json"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert read_bundle(folder).info.classes == ("kaca", "logam", "organik", "plastik")
+
+
 def change(**fields: Any) -> Any:
     def apply(folder: Path) -> None:
         content = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))

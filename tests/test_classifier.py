@@ -1,5 +1,6 @@
 """Photos in, predictions out, with a model whose answers can be worked out by hand."""
 
+import copy
 import hashlib
 import pickle
 import threading
@@ -288,6 +289,9 @@ def test_a_model_that_breaks_down_on_a_photo_says_so(tmp_path: Path) -> None:
         classifier.classify([photo((255, 255, 255))])
 
 
-def test_a_classifier_says_that_it_cannot_be_pickled(classifier: Classifier) -> None:
-    with pytest.raises(TypeError, match=r"Classifier\.load"):
-        pickle.dumps(classifier)
+@pytest.mark.parametrize("carry", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_a_loaded_model_says_that_it_cannot_travel(
+    classifier: Classifier, carry: Callable[[Classifier], object]
+) -> None:
+    with pytest.raises(TypeError, match=r"cannot be pickled.*send its folder"):
+        carry(classifier)

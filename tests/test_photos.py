@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, TiffImagePlugin
+from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from ecosorter.errors import (
     PhotoCorrupt,
@@ -172,6 +172,33 @@ def test_broken_exif_does_not_lose_the_photo() -> None:
     assert_same_picture(open_photo(data), corners(), tolerance=12)
 
 
+XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>"""
+
+
+def only_in_xmp(kind: str) -> bytes:
+    """A photo whose orientation stands nowhere but in XMP."""
+    if kind == "PNG":
+        text = PngImagePlugin.PngInfo()
+        text.add_itxt("XML:com.adobe.xmp", XMP.decode())
+        return encoded(corners(), kind, pnginfo=text)
+    if kind == "TIFF":
+        tags = TiffImagePlugin.ImageFileDirectory_v2()
+        tags[700] = XMP
+        tags.tagtype[700] = 1
+        return encoded(corners(), kind, tiffinfo=tags)
+    return encoded(corners(), kind, xmp=XMP)
+
+
+@pytest.mark.parametrize(
+    "kind", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"]
+)  # who writes HEIF makes it a rotation of its own
+def test_an_orientation_that_no_browser_sees_is_none(kind: str) -> None:
+    data = only_in_xmp(kind)
+    assert b"tiff:Orientation" in data
+    assert_same_picture(open_photo(data), corners(), tolerance=40)
+
+
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF", "AVIF"])
 def test_the_first_frame_is_taken(kind: str) -> None:
     others = [Image.new("RGB", (64, 32), colour) for colour in ((9, 9, 9), (99, 99, 99))]
@@ -230,6 +257,8 @@ def test_other_formats_are_decoded_whole(kind: str) -> None:
         (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "text"),
         (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "mislabelled"),
         (b"PK\x03\x04\x14\0\0\0", "mislabelled"),
+        (b"PK\x05\x06" + bytes(18), "empty"),
+        (b"PK\x05\x06" + bytes(16) + b"\x05\0 note", "empty"),
         (b"\0\0\0\x20ftypisom\0\0\2\0isomiso2", "mislabelled"),
         (b"\0\0\0\x14ftypqt  \0\0\2\0qt  ", "mislabelled"),
         (b"RIFF\x10\0\0\0AVI LIST", "mislabelled"),
@@ -268,6 +297,26 @@ def test_a_photo_that_ends_too_early_is_truncated(kind: str, share: float) -> No
     data = encoded(noise(), kind)
     with pytest.raises(PhotoTruncated):
         open_photo(data[: int(len(data) * share)])
+
+
+def bmp(compression: int, bits: int = 24) -> bytes:
+    data = bytearray(photo(kind="BMP"))
+    data[28:30], data[30:34] = struct.pack("<H", bits), struct.pack("<I", compression)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("data", [bmp(4), bmp(5), bmp(11), bmp(12), bmp(3, 64), bmp(0, 2), bmp(0, 64)])
+def test_rare_bitmaps_are_unsupported_and_not_damaged(data: bytes) -> None:
+    with pytest.raises(PhotoUnsupported, match="save it as JPEG"):
+        open_photo(data)
+
+
+@pytest.mark.parametrize(("kind", "end"), [("GIF", b"\0;"), ("PNG", b"\0\0\0\0IEND\xaeB`\x82")])
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
+def test_an_end_put_behind_half_a_picture_does_not_make_it_whole(kind: str, end: bytes, share: float) -> None:
+    data = encoded(noise(), kind)
+    with pytest.raises((PhotoTruncated, PhotoCorrupt)):
+        open_photo(data[: int(len(data) * share)] + end)
 
 
 def test_a_whole_file_with_broken_content_is_corrupt() -> None:

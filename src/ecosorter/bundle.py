@@ -228,7 +228,7 @@ def _sha256(content: bytes) -> str:
 
 def _read_info(path: Path) -> BundleInfo:
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))  # editors on Windows put a mark before it
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or nested without end

@@ -74,15 +74,12 @@ class Classifier:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="ecosorter-run")  # has no thread until it is used
 
     def __reduce__(self) -> NoReturn:
-        """Refuse to be pickled.
+        """Refuse to be pickled or copied, as for another process: a model that is loaded cannot travel.
 
         Raises:
-            TypeError: says what to do instead.
+            TypeError: always; it says what to do.
         """
-        raise TypeError(
-            "A Classifier cannot be pickled: its model lives in this process. Send bundle.folder to the other process, "
-            "and call Classifier.load there."
-        )
+        raise TypeError("A Classifier cannot be pickled or copied; send its folder, and load it there anew.")
 
     @classmethod
     def load(

@@ -2,7 +2,9 @@
 
 import glob
 import os
+import re
 import stat
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -39,7 +41,19 @@ from ecosorter.errors import (
     PhotoUnreadable,
     PhotoUnsupported,
 )
-from ecosorter.sniff import PhotoFormat, ends_early, is_html, is_text, other_kind, other_picture, photo_format
+from ecosorter.jpeg import decode_jpeg, plain_jpeg, unread_jpeg
+from ecosorter.png import plain_png
+from ecosorter.sniff import (
+    PhotoFormat,
+    ends_early,
+    is_empty_archive,
+    is_html,
+    is_text,
+    other_kind,
+    other_picture,
+    photo_format,
+)
+from ecosorter.tiff import unread_tiff
 
 Source = str | os.PathLike[str] | bytes
 """A photo: the path of a file, or the file's bytes."""
@@ -74,6 +88,11 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 
+# How decoders say that they do not know something, and not that it is broken.
+_RARE = re.compile("unsupported|not supported|cannot handle|unknown pixel mode|conversion from", re.IGNORECASE)
+
+# What Pillow would take an orientation from that no browser looks at.
+_NO_ORIENTATION = ("xmp", "XML:com.adobe.xmp", "Raw profile type exif")
 
 _DECODERS: dict[PhotoFormat, type[ImageFile.ImageFile]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
@@ -219,7 +238,7 @@ def read_photo(path: str | os.PathLike[str], limits: Limits = _DEFAULT) -> bytes
         if status.st_size > limits.max_bytes:
             raise _too_many_bytes(name, status.st_size, limits)
         with Path(path).open("rb") as file:
-            data = file.read(limits.max_bytes + 1)  # it may have grown
+            data = file.read(min(limits.max_bytes, sys.maxsize - 1) + 1)  # it may have grown
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a NUL in the name
         raise PhotoMissing(f"There is no file {name}; check the path.") from error
     except OSError as error:
@@ -265,6 +284,8 @@ def open_photo(source: Source, *, limits: Limits = _DEFAULT, at_least: tuple[int
     except (MemoryError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PhotoTooManyPixels(f"{name} needs too much memory ({error}); make it smaller.") from error
     except Exception as error:  # a decoder fed with broken bytes may raise anything
+        if not ends_early(data, kind) and (unread := _unread(data, kind, error)):
+            raise PhotoUnsupported(f"{name} is {unread}, which is not read here; save it as JPEG.") from error
         advice = f"({kind}: {error}); copy or download it again."
         if ends_early(data, kind) or isinstance(error, EOFError) or "truncated" in str(error).lower():
             raise PhotoTruncated(f"{name} ends too early {advice}") from error
@@ -288,6 +309,8 @@ def _too_many_bytes(name: str, size: int, limits: Limits) -> PhotoTooManyBytes:
 def _not_a_photo(data: bytes, name: str) -> PhotoError:
     """Return the error for bytes with no photo format's signature."""
     formats = "JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP and TIFF can be read"
+    if is_empty_archive(data):
+        return PhotoEmpty(f"{name} is a ZIP archive with nothing in it; copy or download it again.")
     if picture := other_picture(data):
         return PhotoUnsupported(f"{name} is {picture}; {formats}: save it as one of them.")
     if kind := other_kind(data):
@@ -299,7 +322,17 @@ def _not_a_photo(data: bytes, name: str) -> PhotoError:
     return PhotoUnsupported(f"{name} has no format that is known here; {formats}.")
 
 
+def _unread(data: bytes, kind: PhotoFormat, error: Exception) -> str | None:
+    """Return, in words, which valid but rare kind of its format a photo is that a decoder refused; None for none."""
+    if kind == "JPEG" and (words := unread_jpeg(data)):
+        return words
+    if kind == "TIFF" and (words := unread_tiff(data)):
+        return words
+    return f"a {kind} of a rare kind ({error})" if _RARE.search(str(error)) else None
+
+
 def _decode(data: bytes, kind: PhotoFormat, name: str, limits: Limits, at_least: tuple[int, int] | None) -> Image.Image:
+    data = plain_jpeg(data) if kind == "JPEG" else plain_png(data) if kind == "PNG" else data
     image = _parse(data, kind, name)
     pixels = image.width * image.height
     if pixels > limits.max_pixels:
@@ -310,10 +343,17 @@ def _decode(data: bytes, kind: PhotoFormat, name: str, limits: Limits, at_least:
     if kind == "JPEG" and at_least is not None:
         width, height = at_least
         image.draft(None, (height, width) if _orientation(image) >= 5 else (width, height))
-    image.load()
-    turn = _UPRIGHT.get(_orientation(image))
-    rgb = _to_rgb(image)
+    rgb = _to_rgb(_pixels(image, data, kind))
+    turn = _UPRIGHT.get(_orientation(image))  # asked for now: a TIFF is turned while it is decoded
     return rgb if turn is None else rgb.transpose(turn)
+
+
+def _pixels(image: ImageFile.ImageFile, data: bytes, kind: PhotoFormat) -> Image.Image:
+    """Decode what `_parse` has read the header of."""
+    if kind == "JPEG" and (decoded := decode_jpeg(data, image.mode, image.size)):
+        return decoded
+    image.load()
+    return image
 
 
 def _parse(data: bytes, kind: PhotoFormat, name: str) -> ImageFile.ImageFile:
@@ -329,9 +369,12 @@ def _parse(data: bytes, kind: PhotoFormat, name: str) -> ImageFile.ImageFile:
             raise PhotoUnsupported(
                 f"{name} is HEIC, which is not read here; {HEIC_HELP} or save it as JPEG."
             ) from error
-        heif: ImageFile.ImageFile = HeifImageFile(BytesIO(data))  # type: ignore[no-untyped-call]
-        return heif
-    return _DECODERS[kind](BytesIO(data))
+        image: ImageFile.ImageFile = HeifImageFile(BytesIO(data))  # type: ignore[no-untyped-call]
+    else:
+        image = _DECODERS[kind](BytesIO(data))
+    for key in _NO_ORIENTATION:
+        image.info.pop(key, None)
+    return image
 
 
 def _orientation(image: Image.Image) -> int:

@@ -3,6 +3,8 @@
 from itertools import pairwise
 from typing import Literal, get_args
 
+from ecosorter.tiff import first_directory_end, is_camera_raw
+
 PhotoFormat = Literal["JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF", "BMP", "TIFF"]
 PHOTO_FORMATS: tuple[PhotoFormat, ...] = get_args(PhotoFormat)
 
@@ -17,13 +19,23 @@ _PHOTO_STARTS: tuple[tuple[bytes, PhotoFormat], ...] = (
     (b"MM\0+", "TIFF"),
 )
 
+_TIFF_STARTS = tuple(start for start, name in _PHOTO_STARTS if name == "TIFF")
+
+_RAW = "a camera's raw file"
 _PICTURE_STARTS = (
     (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
     (b"\xff\x0a", "a JPEG XL picture"),
     (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
     (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
     (b"8BPS", "a Photoshop file"),
-    (b"FUJIFILMCCD-RAW", "a camera's raw file"),
+    (b"FUJIFILMCCD-RAW", _RAW),
+    (b"IIRO", _RAW),  # Olympus
+    (b"IIRS", _RAW),
+    (b"MMOR", _RAW),
+    (b"IIU\0", _RAW),  # Panasonic, Leica
+    (b"II\x1a\0\0\0HEAPCCDR", _RAW),  # Canon's before its TIFFs
+    (b"\0MRM", _RAW),  # Minolta
+    (b"FOVb", _RAW),  # Sigma
     (b"\0\0\1\0", "an icon"),
     (b"\x76\x2f\x31\x01", "an OpenEXR picture"),
 )
@@ -32,7 +44,6 @@ _OTHER_STARTS = (
     (b"%PDF-", "a PDF document"),
     (b"%!PS", "a PostScript document"),
     (b"PK\x03\x04", "a ZIP archive (or a document or app in one)"),
-    (b"PK\x05\x06", "an empty ZIP archive"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"BZh", "a bzip2 archive"),
     (b"\xfd7zXZ\0", "an xz archive"),
@@ -64,7 +75,9 @@ _ENOUGH = 4096  # bytes that tell text from anything else
 
 
 def photo_format(data: bytes) -> PhotoFormat | None:
-    """Return the photo format whose signature `data` starts with, or None."""
+    """Return the photo format whose signature `data` starts with, or None, as for a camera's raw file."""
+    if _is_raw_tiff(data) or _is_for_apple(data):
+        return None
     for start, name in _PHOTO_STARTS:
         if data.startswith(start):
             return name
@@ -84,8 +97,10 @@ def photo_format(data: bytes) -> PhotoFormat | None:
 
 def other_picture(data: bytes) -> str | None:
     """Return, in words, which picture format outside `PhotoFormat` this is, or None."""
-    if _brands(data)[:1] == [b"crx "]:
-        return "a camera's raw file"
+    if _brands(data)[:1] == [b"crx "] or _is_raw_tiff(data):
+        return _RAW
+    if _is_for_apple(data):
+        return "a PNG that only Apple's devices read"
     return next((words for start, words in _PICTURE_STARTS if data.startswith(start)), None)
 
 
@@ -96,6 +111,11 @@ def other_kind(data: bytes) -> str | None:
     if _brands(data) or data[4:12] in (b"moov", b"mdat"):
         return "a video (MP4 or QuickTime)"
     return next((words for start, words in _OTHER_STARTS if data.startswith(start)), None)
+
+
+def is_empty_archive(data: bytes) -> bool:
+    """Whether this is a ZIP archive with nothing in it."""
+    return data.startswith(b"PK\x05\x06")
 
 
 def is_html(data: bytes) -> bool:
@@ -139,10 +159,18 @@ def ends_early(data: bytes, kind: PhotoFormat) -> bool:
         case "BMP":
             end = int.from_bytes(data[2:6], "little")
         case "TIFF":
-            end = _tiff_directory_end(data)
+            end = first_directory_end(data)
         case "HEIF" | "AVIF":
             end = _boxes_end(data)
     return end > len(data)
+
+
+def _is_raw_tiff(data: bytes) -> bool:
+    return data.startswith(_TIFF_STARTS) and is_camera_raw(data)
+
+
+def _is_for_apple(data: bytes) -> bool:
+    return data[12:16] == b"CgBI"  # the first chunk of what Xcode makes of a PNG
 
 
 def _brands(data: bytes) -> list[bytes]:
@@ -165,13 +193,3 @@ def _boxes_end(data: bytes) -> int:
             return len(data)
         position += size
     return position if position >= len(data) else position + 8
-
-
-def _tiff_directory_end(data: bytes) -> int:
-    """Return where the first directory of a TIFF ends."""
-    order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
-    big = data[2:4] in (b"+\0", b"\0+")
-    where, width, count_width, entry = (8, 8, 8, 20) if big else (4, 4, 2, 12)
-    start = int.from_bytes(data[where : where + width], order)
-    count = int.from_bytes(data[start : start + count_width], order)
-    return max(where + width, start + count_width + count * entry)

@@ -9,6 +9,9 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
+from ecosorter.serving.connections import Server, protocol
+from ecosorter.serving.settings import Caps
+
 
 @contextmanager
 def running(app: FastAPI) -> Iterator[str]:
@@ -16,9 +19,16 @@ def running(app: FastAPI) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         # As `ecosorter serve` does, but for the log: uvicorn's own trust in proxies must not hide the app's.
         config = uvicorn.Config(
-            app, lifespan="on", log_config=None, access_log=False, ws="none", proxy_headers=False, server_header=False
+            app,
+            http=protocol(getattr(app.state, "caps", None) or Caps()),  # type: ignore[arg-type]
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            ws="none",
+            proxy_headers=False,
+            server_header=False,
         )
-        server = uvicorn.Server(config)
+        server = Server(config)
         thread = threading.Thread(target=server.run, args=([taken],))
         thread.start()
         try:

@@ -1,8 +1,11 @@
 import asyncio
+import gzip
 import json
 import logging
 import re
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +17,12 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import Message
 
+from ecosorter.errors import ServiceError
 from ecosorter.serving.app import create_app
-from ecosorter.serving.guard import RateLimit
+from ecosorter.serving.guard import RateLimit, _client
 from ecosorter.serving.logs import JsonLines
 from ecosorter.serving.settings import Access, Caps
+from ecosorter.serving.store import Store
 from tests.serving.live import running
 from tests.tiny import photo, tiny_bundle
 
@@ -109,6 +114,55 @@ def test_behind_a_trusted_proxy_each_client_has_its_own_limit(bundle: Path) -> N
         assert clients(address, ["nonsense" * 100, ""])[0] == 200
 
 
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("198.51.100.1", "198.51.100.1"),
+        ("::ffff:198.51.100.1", "198.51.100.1"),
+        ("::FFFF:C633:6401", "198.51.100.1"),
+        ("0:0:0:0:0:ffff:198.51.100.1", "198.51.100.1"),
+        ("2002:c633:6401::7", "198.51.100.1"),
+        ("64:ff9b::198.51.100.1", "198.51.100.1"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("2001:db8::ffff:198.51.100.1", "2001:db8::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::1", "::/64"),
+        ("", ""),
+        ("unix:", "unix:"),
+        ("x" * 100, "x" * 64),
+    ],
+)
+def test_clients_are_counted_by_their_own_address(address: str, counted: str) -> None:
+    assert _client({"type": "http", "client": (address, 1)}) == counted
+
+
+def test_ipv4_clients_of_a_socket_for_both_are_told_apart(bundle: Path) -> None:
+    access = Access(rate=0.01, burst=1, trusted_proxies=("127.0.0.1",))
+    with service(bundle, access=access) as address:
+        assert clients(address, ["::ffff:198.51.100.1", "::ffff:198.51.100.2", "198.51.100.1"]) == [200, 200, 429]
+
+
+def test_a_proxy_is_trusted_by_either_way_to_write_its_address(bundle: Path) -> None:
+    async def seen(host: str) -> list[int]:
+        app = create_app(bundle, access=Access(rate=0.01, burst=1, trusted_proxies=("192.0.2.0/24",)))
+        statuses: list[int] = []
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": b""}
+
+        async def send(message: Message) -> None:
+            statuses.extend([message["status"]] if "status" in message else [])
+
+        for client in (b"198.51.100.1", b"198.51.100.2"):
+            scope = {"type": "http", "method": "GET", "path": "/v1/classes", "query_string": b"", "client": (host, 1)}
+            await app(scope | {"headers": [(b"x-forwarded-for", client)]}, receive, send)
+        await app.state.engine.close()
+        return statuses
+
+    assert asyncio.run(seen("192.0.2.7")) == asyncio.run(seen("::ffff:192.0.2.7")) == [200, 200]
+    assert asyncio.run(seen("::ffff:192.0.3.7")) == [200, 429]
+
+
 def test_nobody_else_is_believed(bundle: Path) -> None:
     with service(bundle, access=Access(rate=0.01, burst=1)) as address:
         assert clients(address, ["198.51.100.1", "198.51.100.2"]) == [200, 429]
@@ -158,7 +212,48 @@ def test_the_request_id_is_the_proxys_or_a_new_one(bundle: Path) -> None:
             assert re.fullmatch("[0-9a-f]{32}", made)
 
 
+# HEAD
+
+
+def test_wherever_there_is_get_there_is_head(bundle: Path, tmp_path: Path) -> None:
+    with Store.open(str(tmp_path / "corrections.sqlite")) as store:
+        app = create_app(bundle, store=store, access=Access(rate=0))
+        known = app.openapi()["paths"]
+        paths = [path for path, methods in known.items() if "get" in methods and "{" not in path]
+        with running(app) as address:
+            for path in (*paths, "/", "/review", "/sw.js", "/texts/id.json", "/nothing", "/openapi.json"):
+                got, asked = httpx.get(address + path), httpx.head(address + path)
+                assert asked.status_code == got.status_code, path
+                assert asked.content == b""
+                assert asked.headers["content-type"] == got.headers["content-type"]
+                if path != "/metrics":  # counts this, too
+                    assert asked.headers["content-length"] == got.headers["content-length"]
+            refused = httpx.head(f"{address}/v1/classify")
+            assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
+    assert {"/healthz", "/readyz", "/metrics", "/v1/classes", "/v1/model"} <= set(paths)
+
+
+def test_head_is_counted_and_logged_as_what_it_is(bundle: Path) -> None:
+    with logged() as lines, service(bundle) as address:
+        httpx.head(f"{address}/v1/model")
+        figures = httpx.get(f"{address}/metrics").text
+    assert [line["method"] for line in lines if line.get("path") == "/v1/model"] == ["HEAD"]
+    assert 'ecosorter_requests_total{method="HEAD",route="/v1/model",status="200"} 1.0' in figures
+
+
 # Bodies
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "br", "deflate, gzip", "nonsense"])
+def test_a_compressed_body_is_refused_by_its_head(bundle: Path, encoding: str) -> None:
+    with service(bundle) as address:
+        headers = {"Content-Type": "image/png", "Content-Encoding": encoding}
+        for path in ("/v1/classify", "/v1/corrections"):
+            answer = httpx.post(address + path, content=gzip.compress(PHOTO), headers=headers)
+            assert code(answer) == (415, "body_encoded")
+            assert answer.headers["accept-encoding"] == "identity"
+        headers["Content-Encoding"] = "identity"
+        assert httpx.post(f"{address}/v1/classify", content=PHOTO, headers=headers).status_code == 200
 
 
 def in_pieces(pieces: list[bytes], pause: float = 0) -> Iterator[bytes]:
@@ -283,3 +378,30 @@ def test_a_client_that_leaves_is_no_fault(bundle: Path) -> None:
     with logged() as lines:
         assert asyncio.run(scene()) == []
     assert [line["status"] for line in lines] == [499]
+
+
+# Caps
+
+
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), float("1e400")])
+@pytest.mark.parametrize(
+    "name", ["body_bytes", "held_bytes", "upload_seconds", "seconds", "head_seconds", "connections"]
+)
+def test_a_cap_is_a_number(name: str, value: float) -> None:
+    with pytest.raises(ServiceError, match=f"cap {name} must be a number"):
+        Caps(**{name: value})  # type: ignore[arg-type]
+
+
+def test_a_library_of_another_kind_writes_json_too() -> None:
+    code_ = (
+        "import logging.config, warnings; from ecosorter.serving.logs import log_config\n"
+        "logging.config.dictConfig(log_config()); logging.captureWarnings(True)\n"
+        "for name in ('asyncio', 'PIL', 'sqlalchemy.pool', 'uvicorn.error', 'ecosorter.serving.store'):\n"
+        "    for _ in range(3): logging.getLogger(name).error('out of %s', 'files', exc_info=OSError(24, 'too many'))\n"
+        "warnings.warn('old')"
+    )
+    done = subprocess.run([sys.executable, "-c", code_], capture_output=True, text=True, check=True)
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["event"] for line in lines[:-1]] == ["out of files"] * 13  # asyncio's once, the others' each time
+    assert "OSError" in lines[0]["traceback"]
+    assert "UserWarning: old" in lines[-1]["event"]

@@ -1,3 +1,4 @@
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,21 @@ def test_not_ready_without_the_place_of_its_photos(bundle: Path, tmp_path: Path)
         photos.rename(tmp_path / "elsewhere")
         answer = httpx.get(f"{address}/readyz")
         assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+
+
+def test_not_ready_while_the_disk_is_full(bundle: Path, sqlite: Store) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with running(create_app(bundle, store=sqlite, access=Access(rate=0))) as address:
+        assert httpx.get(f"{address}/readyz").status_code == 200
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, before[1]))  # as full as a disk for one more photo
+            full = httpx.get(f"{address}/readyz")
+            alive = httpx.get(f"{address}/healthz")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert (full.status_code, full.json()["code"]) == (503, "not_ready")
+        assert alive.status_code == 200
+        assert httpx.get(f"{address}/readyz").status_code == 200
 
 
 def test_figures_count_requests_photos_and_batches(bundle: Path) -> None:

@@ -75,7 +75,7 @@ def test_what_is_named_by_its_version_is_kept_and_the_rest_asked_for_again(clien
     (script,) = re.findall(r'script type="module" src="([^"]+)"', document.text)
     assert "immutable" in client.get(script).headers["cache-control"]
     assert client.get("/static/old/app.js").headers["cache-control"] == "no-cache"
-    for path in ("/", "/review", "/texts/id.json", "/sw.js", "/manifest.webmanifest"):
+    for path in ("/", "/review", "/texts/id.json", "/sw.js", "/offline.js", "/manifest.webmanifest"):
         answer = client.get(path)
         assert answer.headers["cache-control"] == "no-cache", path
         again = client.get(path, headers={"If-None-Match": answer.headers["etag"]})
@@ -110,12 +110,13 @@ def test_the_manifest_has_icons_of_the_sizes_it_says(client: TestClient) -> None
 
 
 def test_the_worker_keeps_files_that_exist_and_all_scripts_of_the_page(client: TestClient) -> None:
-    worker = client.get("/sw.js")
+    worker = client.get("/offline.js")
     assert worker.headers["content-type"].startswith("text/javascript")
+    assert 'import "/offline.js";' in client.get("/sw.js").text
     (listed,) = re.findall(r"const FILES = (\[.*?\]);", worker.text, re.DOTALL)
     kept = json.loads(listed)
     assert all(client.get(path).status_code == 200 for path in kept)
-    wanted = set(SCRIPTS) - {"sw.js", "review.js"}
+    wanted = set(SCRIPTS) - {"sw.js", "offline.js", "review.js"}
     assert wanted == {path.rsplit("/", 1)[1] for path in kept if path.endswith(".js")}
 
 
@@ -144,6 +145,33 @@ def test_scripts_parse(name: str) -> None:
     node = shutil.which("node")
     if node is None:
         pytest.skip("needs node")
-    script = page._filled("sw.js", "id").body if name == "sw.js" else (WEB / name).read_bytes()
+    script = page._filled(name, "id").body if name in page._AT_ROOT else (WEB / name).read_bytes()
     checked = subprocess.run([node, "--input-type=module", "--check"], input=script, capture_output=True, check=False)
     assert checked.returncode == 0, checked.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    ("accepted", "zipped"),
+    [
+        ("gzip", True),
+        ("GZIP, deflate, br", True),
+        ("br;q=1.0, gzip;q=0.8, *;q=0.1", True),
+        ("x-gzip", True),
+        ("*", True),
+        ("gzip;q=0.001", True),
+        ("gzip ; q=1", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000", False),
+        ("GZIP;Q=0", False),
+        ("*;q=0", False),
+        ("gzip;q=0, *", False),
+        ("identity, *;q=0", False),
+        ("deflate, br", False),
+        ("notgzip", False),
+        ("gzip;q=nonsense", False),
+        ("identity", False),
+        ("", False),
+    ],
+)
+def test_gzip_goes_to_those_who_want_it(accepted: str, zipped: bool) -> None:
+    assert page._takes_gzip(accepted) is zipped

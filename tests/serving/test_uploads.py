@@ -133,3 +133,41 @@ def test_a_name_is_for_display_only(sent: str, shown: str) -> None:
 def test_a_name_that_is_no_text_survives() -> None:
     body = b'--x\r\nContent-Disposition: form-data; name="photos"; filename="\xff\xfe.jpg"\r\n\r\nabc\r\n--x--\r\n'
     assert Body("multipart/form-data; boundary=x", [body]).photos() == [Upload("\ufffd\ufffd.jpg", b"abc")]
+
+
+PART = b'--x\r\nContent-Disposition: form-data; name="photos"; filename="a.png"\r\n\r\nabc\r\n--x--\r\n'
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+@pytest.mark.parametrize(
+    "preamble", [b"\r\n", b"This is a multi-part message in MIME format.\r\n", b"--y\r\n--xx\r\n", b"\r\n" * 50]
+)
+def test_what_stands_before_the_first_boundary_is_for_nobody(preamble: bytes, size: int) -> None:
+    body = preamble + PART + b"and an epilogue"
+    pieces = [body[start : start + size] for start in range(0, len(body), size)]
+    assert Body("multipart/form-data; boundary=x", pieces).photos() == [Upload("a.png", b"abc")]
+
+
+def test_a_preamble_has_an_end() -> None:
+    body = Body("multipart/form-data; boundary=x", [b"a" * 10_000] * 100)
+    assert code(body) == ("broken_multipart", 400)
+    assert body.taken < 20
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (b"filename*=UTF-8''botol%20kaca%20%E7%93%B6.jpg", "botol kaca 瓶.jpg"),
+        (b"filename*=utf-8'id'kaca.jpg", "kaca.jpg"),
+        (b"filename*=iso-8859-1''caf%E9.jpg", "café.jpg"),
+        (b"filename=\"kaca.jpg\"; filename*=UTF-8''k%C3%A1ca.jpg", "káca.jpg"),
+        (b"filename*=UTF-8''k%C3%A1ca.jpg; filename=kaca.jpg", "káca.jpg"),
+        (b"filename*=UTF-8''..%2F..%2Fetc%2Fpasswd", "passwd"),
+        (b"filename*=UTF-8''%FF%00.jpg", "\ufffd.jpg"),
+        (b"filename*=klingon''x.jpg", ""),
+        (b"filename*=", ""),
+    ],
+)
+def test_names_of_every_letter(names: bytes, shown: str) -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="photos"; ' + names + b"\r\n\r\nabc\r\n--x--\r\n"
+    assert Body("multipart/form-data; boundary=x", [body]).photos() == [Upload(shown, b"abc")]

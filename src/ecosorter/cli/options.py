@@ -96,6 +96,17 @@ def limits(max_megapixels: float, max_megabytes: float) -> Limits:
     return Limits(max_bytes=round(max_megabytes * 1e6), max_pixels=round(max_megapixels * 1e6))
 
 
+def finite(value: float) -> float:
+    """Take a number of an option; the ranges of Typer let "nan" through.
+
+    Raises:
+        typer.BadParameter: it is no number, or infinite.
+    """
+    if not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a number that can be counted to")
+    return value
+
+
 def language(chosen: Language | None) -> Language:
     """Return the language to speak: the one chosen, else the system's, else English."""
     if chosen:

@@ -8,13 +8,15 @@ from urllib.parse import urlsplit
 
 import typer
 
-from ecosorter.cli.options import DeviceOption, LangOption, ModelOption, language
+from ecosorter.cli.options import DeviceOption, LangOption, ModelOption, finite, language
 from ecosorter.cli.store_options import DatabaseOption, PhotosAtOption, TwoPersonOption
 from ecosorter.photos import Limits
 from ecosorter.serving.settings import Access, Caps, Settings
 from ecosorter.texts import texts
 
 _CAPS, _ACCESS = Caps(), Access()
+_LARGEST = 1e6  # megabytes, megapixels, requests a second: more is a slip of the finger
+_LONGEST = 86_400.0  # seconds
 
 
 def serve(
@@ -38,23 +40,39 @@ def serve(
         typer.Option(metavar="FILE", help="Somebody's own scheme; the first becomes the default. May be repeated."),
     ] = None,
     max_photos: Annotated[int, typer.Option(min=1, help="Photos in one request.")] = _CAPS.photos,
-    max_megabytes: Annotated[float, typer.Option(min=0.001, help="Of one request.")] = _CAPS.body_bytes / 1e6,
-    max_photo_megabytes: Annotated[float, typer.Option(min=0.001, help="Of one photo.")] = _CAPS.photo.max_bytes / 1e6,
-    max_megapixels: Annotated[float, typer.Option(min=0.001, help="Of one photo.")] = _CAPS.photo.max_pixels / 1e6,
-    max_held_megabytes: Annotated[float, typer.Option(min=1, help="Of all requests at a time, by worker.")] = (
-        _CAPS.held_bytes / 1e6
-    ),
+    max_megabytes: Annotated[
+        float, typer.Option(min=0.001, max=_LARGEST, callback=finite, help="Of one request.")
+    ] = _CAPS.body_bytes / 1e6,
+    max_photo_megabytes: Annotated[
+        float, typer.Option(min=0.001, max=_LARGEST, callback=finite, help="Of one photo.")
+    ] = _CAPS.photo.max_bytes / 1e6,
+    max_megapixels: Annotated[
+        float, typer.Option(min=0.001, max=_LARGEST, callback=finite, help="Of one photo.")
+    ] = _CAPS.photo.max_pixels / 1e6,
+    max_held_megabytes: Annotated[
+        float, typer.Option(min=1, max=_LARGEST, callback=finite, help="Of all requests at a time, by worker.")
+    ] = (_CAPS.held_bytes / 1e6),
     queue: Annotated[int, typer.Option(min=1, help="Photos that may wait, by worker; beyond, the answer is 503.")] = (
         _CAPS.queue
     ),
     batch: Annotated[int, typer.Option(min=1, help="Photos that the model takes at a time.")] = _CAPS.batch,
-    upload_seconds: Annotated[float, typer.Option(min=0.1, help="For a request's body to arrive.")] = (
-        _CAPS.upload_seconds
-    ),
-    answer_seconds: Annotated[float, typer.Option(min=0.1, help="From then to the answers.")] = _CAPS.seconds,
-    rate: Annotated[float, typer.Option(min=0, help="Requests a second of one client, by worker; 0: no limit.")] = (
-        _ACCESS.rate
-    ),
+    upload_seconds: Annotated[
+        float, typer.Option(min=0.1, max=_LONGEST, callback=finite, help="For a request's body to arrive.")
+    ] = (_CAPS.upload_seconds),
+    answer_seconds: Annotated[
+        float, typer.Option(min=0.1, max=_LONGEST, callback=finite, help="From then to the answers.")
+    ] = _CAPS.seconds,
+    head_seconds: Annotated[
+        float,
+        typer.Option(min=0.1, max=_LONGEST, callback=finite, help="From a connection until its request's head."),
+    ] = _CAPS.head_seconds,
+    max_connections: Annotated[int, typer.Option(min=1, help="At a time, by worker.")] = _CAPS.connections,
+    rate: Annotated[
+        float,
+        typer.Option(
+            min=0, max=_LARGEST, callback=finite, help="Requests a second of one client, by worker; 0: no limit."
+        ),
+    ] = (_ACCESS.rate),
     burst: Annotated[int, typer.Option(min=1, help="Requests of one client at once.")] = _ACCESS.burst,
     trusted_proxy: Annotated[
         list[str] | None,
@@ -98,6 +116,8 @@ def serve(
             batch=batch,
             upload_seconds=upload_seconds,
             seconds=answer_seconds,
+            head_seconds=head_seconds,
+            connections=max_connections,
         ),
         access=Access(
             rate=rate,

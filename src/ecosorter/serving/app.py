@@ -16,7 +16,7 @@ from ecosorter import __version__
 from ecosorter.guidance import Scheme
 from ecosorter.serving import classify, corrections, health, info, page, review
 from ecosorter.serving.engine import Engine
-from ecosorter.serving.guard import Guard
+from ecosorter.serving.guard import Guard, PlainAddresses
 from ecosorter.serving.health import reload_model
 from ecosorter.serving.metrics import Metrics
 from ecosorter.serving.problems import ProblemDocument, add_problem_handlers
@@ -96,6 +96,7 @@ def create_app(
         )
     if access.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(access.trusted_proxies))
+    app.add_middleware(PlainAddresses)
     _describe_problems(app)
     return app
 

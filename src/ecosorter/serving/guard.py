@@ -46,6 +46,7 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _CLIENT_GONE = 499  # nginx' number for it; nobody sees it but the log
 
 
@@ -110,12 +111,15 @@ class Guard:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(_request_id(scope), time.monotonic())
-        scope.setdefault("state", {})["request_id"] = exchange.request_id
+        asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope  # its answer without the body
+        asked.setdefault("state", {})["request_id"] = exchange.request_id
 
         async def counted_send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
                 _add_headers(MutableHeaders(scope=message), scope, exchange.request_id)
+            elif scope["method"] == "HEAD":
+                message = {**message, "body": b""}
             await send(message)
 
         async def capped_receive() -> Message:
@@ -123,7 +127,7 @@ class Guard:
 
         try:
             self._let_in(scope)
-            await self._app(scope, capped_receive, counted_send)
+            await self._app(asked, capped_receive, counted_send)
         except ClientDisconnect:
             exchange.status = _CLIENT_GONE
         except Exception as error:
@@ -132,21 +136,24 @@ class Guard:
             if exchange.status:
                 raise  # the response has begun: all that is left is to cut the connection
             problem = error if isinstance(error, Problem) else Problem("internal", 500)
-            await problem_response(problem, scope)(scope, receive, counted_send)
+            await problem_response(problem, asked)(asked, receive, counted_send)
         finally:
             self._room.held -= exchange.bytes_in
-            self._note(scope, exchange)
+            self._note(asked, scope["method"], exchange)
 
     def _let_in(self, scope: Scope) -> None:
         """Refuse a request by its head.
 
         Raises:
-            Problem: rate_limited, too_many_bytes.
+            Problem: rate_limited, body_encoded, too_many_bytes.
         """
+        headers = Headers(scope=scope)
         if scope["path"].startswith("/v1/") and (wait := self._limit.wait(_client(scope), time.monotonic())):
             seconds = math.ceil(wait)
             raise Problem("rate_limited", 429, headers={"Retry-After": str(seconds)}, seconds=seconds)
-        declared = Headers(scope=scope).get("content-length", "0")
+        if headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
+            raise Problem("body_encoded", 415, headers={"Accept-Encoding": "identity"})
+        declared = headers.get("content-length", "0")
         if declared.isascii() and declared.isdigit() and int(declared) > self._caps.body_bytes:
             raise Problem("too_many_bytes", 413)
 
@@ -159,7 +166,8 @@ class Guard:
         if exchange.body_is_whole:
             return await receive()
         try:
-            async with asyncio.timeout_at(exchange.start + self._caps.upload_seconds):
+            due = exchange.start + self._caps.upload_seconds + exchange.bytes_in / self._caps.upload_rate
+            async with asyncio.timeout_at(due):
                 message = await receive()
         except TimeoutError:
             seconds = math.ceil(self._caps.upload_seconds)
@@ -174,15 +182,15 @@ class Guard:
         exchange.body_is_whole = not message.get("more_body", False)
         return message
 
-    def _note(self, scope: Scope, exchange: _Exchange) -> None:
+    def _note(self, scope: Scope, method: str, exchange: _Exchange) -> None:
         """Write the log's line, and count."""
         seconds = time.monotonic() - exchange.start
         route = getattr(scope.get("route"), "path", "other")
         status = exchange.status or _CLIENT_GONE
-        self._metrics.request(scope["method"], route, status, seconds)
+        self._metrics.request(method, route, status, seconds)
         noted: dict[str, Any] = {
             "request_id": exchange.request_id,
-            "method": scope["method"][:20],
+            "method": method[:20],
             "path": scope["path"][:200],
             "status": status,
             "seconds": round(seconds, 4),
@@ -200,16 +208,45 @@ def _request_id(scope: Scope) -> str:
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
+class PlainAddresses:
+    """A middleware: clients that speak IPv4 have an IPv4 address, also on a socket that takes both.
+
+    It stands before whatever looks at addresses: trusted proxies are named as they are.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if client := scope.get("client"):
+            scope["client"] = (_plain(client[0]), client[1])
+        await self._app(scope, receive, send)
+
+
 def _client(scope: Scope) -> str:
     """Return who is to be counted: an address; of IPv6 the /64, which one household has to itself."""
-    host: str = (scope.get("client") or ("",))[0]
+    host = _plain((scope.get("client") or ("",))[0])
     try:
-        address = ipaddress.ip_address(host)
+        return str(ipaddress.IPv6Network((host.partition("%")[0], 64), strict=False))
     except ValueError:
-        return host[:64]
-    if address.version == 6:
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
+        return host[:64]  # IPv4, or no address
+
+
+def _plain(host: str) -> str:
+    """Return an address as its client would write it: the IPv4 one that is inside an IPv6 one, if there is."""
+    try:
+        address = ipaddress.IPv6Address(host)
+    except ValueError:
+        return host
+    return str(_ipv4_inside(address) or address)
+
+
+def _ipv4_inside(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Return the IPv4 address that an IPv6 one stands for: mapped, of 6to4, or of NAT64 (RFC 6052)."""
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour
 
 
 def _add_headers(headers: MutableHeaders, scope: Scope, request_id: str) -> None:

@@ -10,6 +10,7 @@ import html
 import json
 import mimetypes
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -25,7 +26,7 @@ _ASKED_AGAIN = "no-cache"
 _TYPES = {".js": "text/javascript", ".webmanifest": "application/manifest+json", ".svg": "image/svg+xml"}
 _WORTH_ZIPPING = ("text/", "application/json", "application/manifest+json", "image/svg+xml")
 _PAGES = ("index.html", "review.html")
-_AT_ROOT = ("sw.js", "manifest.webmanifest")  # a worker's address says what it may serve
+_AT_ROOT = ("sw.js", "offline.js", "manifest.webmanifest")  # a worker's address says what it may serve
 
 router = APIRouter(include_in_schema=False)
 
@@ -40,31 +41,37 @@ class _Asset:
     etag: str
 
 
-@router.api_route("/", methods=["GET", "HEAD"])
+@router.get("/")
 def start(request: Request) -> Response:
     """Send the page, with its words in the language that the browser asks for."""
     return _send(request, _filled("index.html", request_language(request.scope)), _ASKED_AGAIN)
 
 
-@router.api_route("/review", methods=["GET", "HEAD"])
+@router.get("/review")
 def review(request: Request) -> Response:
     """Send the page for people who review corrections."""
     return _send(request, _filled("review.html", request_language(request.scope)), _ASKED_AGAIN)
 
 
-@router.api_route("/sw.js", methods=["GET", "HEAD"])
+@router.get("/sw.js")
 def worker(request: Request) -> Response:
     """Send the service worker."""
     return _send(request, _filled("sw.js", "id"), _ASKED_AGAIN)
 
 
-@router.api_route("/manifest.webmanifest", methods=["GET", "HEAD"])
+@router.get("/offline.js")
+def offline(request: Request) -> Response:
+    """Send the part of the worker that opens the page; by itself, the worker of browsers that know no modules there."""
+    return _send(request, _filled("offline.js", "id"), _ASKED_AGAIN)
+
+
+@router.get("/manifest.webmanifest")
 def manifest(request: Request) -> Response:
     """Send what makes the page installable."""
     return _send(request, _filled("manifest.webmanifest", request_language(request.scope)), _ASKED_AGAIN)
 
 
-@router.api_route("/texts/{language}.json", methods=["GET", "HEAD"])
+@router.get("/texts/{language}.json")
 def words(request: Request, language: str) -> Response:
     """Send every word of the page in one language."""
     for known in LANGUAGES:
@@ -73,7 +80,7 @@ def words(request: Request, language: str) -> Response:
     raise HTTPException(404)
 
 
-@router.api_route("/static/{version}/{name:path}", methods=["GET", "HEAD"])
+@router.get("/static/{version}/{name:path}")
 def static(request: Request, version: str, name: str) -> Response:
     """Send a file of the page. Another version gets the file of this one, but may not keep it."""
     asset = _static().get(name)  # a look-up in what was read before: no path of a request is ever opened
@@ -84,13 +91,24 @@ def static(request: Request, version: str, name: str) -> Response:
 
 def _send(request: Request, asset: _Asset, keep: str) -> Response:
     headers = {"Cache-Control": keep, "ETag": asset.etag, "Vary": "Accept-Encoding, Accept-Language"}
-    if asset.etag in [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]:
+    known = [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]
+    if asset.etag in known or known == ["*"]:
         return Response(status_code=304, headers=headers)
     body = asset.body
-    if asset.zipped is not None and "gzip" in request.headers.get("accept-encoding", ""):
+    if asset.zipped is not None and _takes_gzip(request.headers.get("accept-encoding", "")):
         body = asset.zipped
         headers["Content-Encoding"] = "gzip"
     return Response(body, media_type=asset.kind, headers=headers)
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether an Accept-Encoding allows gzip (RFC 9110, 12.5.3): named or by ``*``, and not with a weight of 0."""
+    weights: dict[str, float] = {}
+    for entry in accepted.lower().split(","):
+        name, _, weight = (part.strip() for part in entry.partition(";"))
+        with suppress(ValueError):
+            weights[name] = float(weight.removeprefix("q=")) if weight else 1
+    return weights.get("gzip", weights.get("x-gzip", weights.get("*", 0))) > 0
 
 
 def _asset(name: str, body: bytes) -> _Asset:

@@ -1,5 +1,6 @@
 """Runs the service with uvicorn: in this process, or in several workers that share one socket."""
 
+import logging
 import math
 import os
 import signal
@@ -24,12 +25,11 @@ from ecosorter.errors import EcoSorterError, ServiceError
 from ecosorter.guidance import load_scheme
 from ecosorter.photos import ignore_warnings
 from ecosorter.serving.app import create_app
+from ecosorter.serving.connections import BACKLOG, Server, at_once, open_files, protocol
 from ecosorter.serving.logs import log, log_config
 from ecosorter.serving.metrics import SHARED
 from ecosorter.serving.settings import Access, Settings
 from ecosorter.serving.store import Store
-
-_BACKLOG = 2048  # connections that the kernel holds until a worker takes them
 
 
 def make_app(settings: Settings) -> FastAPI:
@@ -38,6 +38,7 @@ def make_app(settings: Settings) -> FastAPI:
     Raises:
         BundleError, GuidanceError, StoreError: what they stand for cannot be used.
     """
+    logging.captureWarnings(capture=True)  # of every library, as lines of the log
     ignore_warnings()
     schemes = tuple(map(load_scheme, settings.schemes))
     store = (
@@ -78,7 +79,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int = 1, announc
         app = make_app(settings)
         with listen(host, port) as taken:
             announce(addresses(taken))
-            uvicorn.Server(_config(app, settings)).run(sockets=[taken])
+            Server(_config(app, settings)).run(sockets=[taken])
         return
     threads = settings.threads or max(1, (os.cpu_count() or 1) // workers)
     settings = replace(settings, threads=threads, supervisor=os.getpid())
@@ -98,7 +99,7 @@ def listen(host: str, port: int) -> socket.socket:
     """
     try:
         (family, *_, place), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        return socket.create_server(place[:2], family=family, backlog=_BACKLOG)
+        return socket.create_server(place[:2], family=family, backlog=BACKLOG)
     except (OSError, UnicodeError, OverflowError) as error:
         raise ServiceError(
             f"Nothing can listen on {host}, port {port} ({error}); take another --host or --port."
@@ -148,6 +149,8 @@ def _config(app: object, settings: Settings, *, factory: bool = False, workers: 
         app,  # type: ignore[arg-type]  # a callable: the app, or what makes it
         factory=factory,
         workers=workers,
+        http=protocol(settings.caps),  # type: ignore[arg-type]  # makes what the class would
+        backlog=at_once(open_files()),
         lifespan="on",
         ws="none",
         access_log=False,
@@ -176,6 +179,17 @@ def _make_app_of_worker(settings: Settings) -> FastAPI:
         sys.exit(1)
 
 
+class _Worker(Process):
+    """A process with our server in it."""
+
+    @property
+    def server(self) -> Server:
+        """The server of this process."""
+        if not isinstance(self._server, Server):
+            self._server = Server(self.config)
+        return self._server
+
+
 class _Workers(Multiprocess):
     """uvicorn's supervisor, with two changes: SIGHUP goes to the workers, and only one that has ended is replaced.
 
@@ -195,6 +209,11 @@ class _Workers(Multiprocess):
             if process.pid and process.process.is_alive():
                 os.kill(process.pid, signal.SIGHUP)
 
+    def terminate_all(self) -> None:
+        for taken in self.sockets:  # the workers have it, too: when they have let go of it, nobody is let in any more
+            taken.close()
+        super().terminate_all()
+
     def keep_subprocess_alive(self) -> None:
         if self.should_exit.is_set():  # Ctrl+C has reached the workers, too
             return
@@ -207,7 +226,7 @@ class _Workers(Multiprocess):
 
     def _started(self) -> Process:
         """Start a worker, which inherits that SIGHUP waits until it listens to it (app.py)."""
-        process = Process(self.config, self.sockets)
+        process = _Worker(self.config, self.sockets)
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         try:
             process.start()

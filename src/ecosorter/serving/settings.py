@@ -1,8 +1,10 @@
 """What an operator decides about the service. Nothing heavy is imported here: the command line reads the defaults."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
 from pathlib import Path
 
+from ecosorter.errors import ServiceError
 from ecosorter.photos import Limits
 from ecosorter.session import Device
 
@@ -18,8 +20,11 @@ class Caps:
         photo: caps on each photo.
         queue: photos that may wait or be worked on.
         batch: photos that the model takes at a time.
-        upload_seconds: until the last byte of a body has come.
+        upload_seconds: until the last byte of a body has come; longer for one that comes at `upload_rate` or faster.
+        upload_rate: bytes a second.
         seconds: from then to the answers.
+        head_seconds: from a connection until the head of its request has come.
+        connections: at a time; fewer where the system allows the process few open files.
     """
 
     body_bytes: int = 50_000_000
@@ -29,7 +34,21 @@ class Caps:
     queue: int = 64
     batch: int = 4
     upload_seconds: float = 60
+    upload_rate: float = 10_000
     seconds: float = 30
+    head_seconds: float = 10
+    connections: int = 2000
+
+    def __post_init__(self) -> None:
+        """Refuse what no count or time can be.
+
+        Raises:
+            ServiceError: a cap is not a number, is infinite, or is not above 0.
+        """
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not isinstance(value, Limits) and not (math.isfinite(value) and value > 0):
+                raise ServiceError(f"The cap {field.name} must be a number above 0, not {value}.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """Photos out of a request's body, streamed into memory under caps; nothing is ever written to disk."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import unquote_to_bytes
 
 from fastapi import Request
 from python_multipart.exceptions import FormParserError
@@ -14,6 +16,10 @@ FIELD = "photos"
 """The only form field."""
 
 _LONGEST_NAME = 200
+_LONGEST_PREAMBLE = 65_536  # bytes
+
+# RFC 8187, which RFC 7578 forbids in forms; many clients write it all the same, some of them nothing else.
+_EXTENDED_NAME = re.compile(rb"filename\*\s*=\s*\"?(utf-8|iso-8859-1)'[^']*'([^;\s\"]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ async def _from_form(boundary: bytes, most: int, body: AsyncIterator[bytes]) -> 
                 "on_end": parts.close,
             },
         )
-        async for chunk in body:
+        async for chunk in _without_preamble(body, boundary):
             parser.write(chunk)
         parser.finalize()
     except FormParserError as error:
@@ -74,6 +80,23 @@ async def _from_form(boundary: bytes, most: int, body: AsyncIterator[bytes]) -> 
     if not parts.found:
         raise Problem("no_photo", 422)
     return parts.found
+
+
+async def _without_preamble(body: AsyncIterator[bytes], boundary: bytes) -> AsyncIterator[bytes]:
+    """Yield a form from its first boundary on; what a client says before it (RFC 2046, 5.1.1) is for nobody."""
+    delimiter = re.compile(rb"\r\n(--" + re.escape(boundary) + rb"(\r\n|--))")
+    start: bytes | None = b"\r\n"  # the first boundary may be the first thing of all
+    async for chunk in body:
+        if start is None:
+            yield chunk
+            continue
+        start += chunk
+        found = delimiter.search(start)
+        if found or len(start) > _LONGEST_PREAMBLE:
+            yield start[found.start(1) if found else 2 :]
+            start = None
+    if start is not None:
+        yield start[2:]
 
 
 @dataclass(slots=True)
@@ -105,7 +128,7 @@ class _Parts:
         kind, options = parse_options_header(self._disposition)
         if kind != b"form-data" or options.get(b"name") != FIELD.encode():
             raise Problem("unknown_field", 422)
-        self._name = shown_name(options.get(b"filename", b"").decode("utf-8", "replace"))
+        self._name = shown_name(_sent_name(self._disposition, options))
 
     def add(self, data: bytes) -> None:
         self._content += data
@@ -116,6 +139,13 @@ class _Parts:
 
     def close(self) -> None:
         self.closed = True
+
+
+def _sent_name(disposition: bytes, options: dict[bytes, bytes]) -> str:
+    """Return a file's name as a client sent it, in either way; the one that tells its letters' code comes first."""
+    if found := _EXTENDED_NAME.search(disposition):
+        return unquote_to_bytes(found[2]).decode(found[1].decode("ascii"), "replace")
+    return options.get(b"filename", b"").decode("utf-8", "replace")
 
 
 def shown_name(sent: str) -> str:

@@ -77,6 +77,11 @@ class Database:
         with self._named_faults(), self._engine.execution_options(writing=True).begin() as connection:
             _bring_up_to_date(connection)
 
+    @property
+    def folder(self) -> Path | None:
+        """Where its file is; None for a server's."""
+        return Path(self.url.database or "").absolute().parent if self.url.get_backend_name() == "sqlite" else None
+
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Yield a session to read with.

@@ -74,6 +74,11 @@ class PhotoStore:
             else:
                 self._files.makedirs(self._root, exist_ok=True)
 
+    @property
+    def folder(self) -> Path | None:
+        """Where they are; None elsewhere than on this machine."""
+        return Path(self._root) if self._local else None
+
     def put(self, sha256: str, jpeg: bytes) -> None:
         """Keep a photo. Whoever looks sees the whole of it or nothing; once this returns, it stays."""
         path = self._path(sha256)

@@ -1,6 +1,7 @@
 """The store: a database and the photos that belong to it, opened together."""
 
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Self
 
@@ -11,6 +12,8 @@ from ecosorter.serving.store.photos import PhotoStore
 from ecosorter.serving.store.reviews import Reviews
 from ecosorter.serving.store.statistics import Statistics, statistics
 from ecosorter.serving.store.tokens import Tokens
+
+_ONE_PHOTO = 1_000_000  # bytes
 
 
 class Store:
@@ -71,8 +74,9 @@ class Store:
         return statistics(self._database)
 
     def ready(self) -> bool:
-        """Tell whether the database and the photos' place answer. Never raises."""
-        return self._database.answers() and self.photos.answers()
+        """Tell whether the database and the photos' place answer, and have room for one more photo. Never raises."""
+        folders = {folder for folder in (self._database.folder, self.photos.folder) if folder}
+        return self._database.answers() and self.photos.answers() and all(map(_has_room, folders))
 
     def close(self) -> None:
         """Close the connections to the database."""
@@ -85,3 +89,14 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _has_room(folder: Path) -> bool:
+    """Tell whether a photo could be written there; with quotas and reserves, a disk's free space does not say it."""
+    try:
+        with TemporaryFile(dir=folder) as file:  # has no name, where the system can do that
+            file.write(bytes(_ONE_PHOTO))
+            file.flush()
+    except OSError:
+        return False
+    return True

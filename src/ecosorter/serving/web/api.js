@@ -1,6 +1,8 @@
 // The service's addresses, in one place. The service worker uses this too: no document, no localStorage here.
 
 const PATIENCE = 60_000; // ms; a photo of 150 kB on a poor 2G line takes about 30 s
+const SLOWEST = 10; // bytes a ms, beyond that time: the service waits as long for a body (settings.py)
+const GLANCE = 10_000; // ms to find out whether the service is there at all
 
 /** What the service refused, with the words it gave (RFC 9457). `status` 0: it was not reached at all. */
 export class Problem extends Error {
@@ -15,7 +17,7 @@ export class Problem extends Error {
   }
 }
 
-async function ask(path, { query = {}, token, ...options } = {}) {
+async function ask(path, { query = {}, token, patience = PATIENCE, ...options } = {}) {
   const search = new URLSearchParams();
   for (const [key, value] of Object.entries(query)) {
     for (const each of [value].flat()) if (each !== null && each !== undefined && each !== "") search.append(key, each);
@@ -23,7 +25,7 @@ async function ask(path, { query = {}, token, ...options } = {}) {
   const headers = { Accept: "application/json", ...options.headers };
   if (token) headers.Authorization = `Bearer ${token}`;
   const giveUp = new AbortController();
-  const timer = setTimeout(() => giveUp.abort(), PATIENCE);
+  const timer = setTimeout(() => giveUp.abort(), patience);
   let response;
   try {
     response = await fetch(`${path}?${search}`.replace(/\?$/, ""), { ...options, headers, signal: giveUp.signal });
@@ -36,6 +38,15 @@ async function ask(path, { query = {}, token, ...options } = {}) {
   const body = await response.json().catch(() => ({}));
   throw new Problem(response.status, body, Number(response.headers.get("Retry-After")) || 0);
 }
+
+/** Whether the service can be reached now. */
+export const answers = () =>
+  ask("/healthz", { patience: GLANCE, cache: "no-store" }).then(
+    () => true,
+    () => false,
+  );
+
+const patienceFor = (photo) => PATIENCE + (photo?.size ?? 0) / SLOWEST;
 
 const json = async (...request) => (await ask(...request)).json();
 
@@ -52,7 +63,12 @@ export const guidance = (candidates, scheme, answer, lang) =>
 
 /** Classify one photo: one a request, so that a bad line loses one and not all. Its own name stays on the phone. */
 export const classify = (photo, scheme, lang) =>
-  json("/v1/classify", { method: "POST", query: { lang, scheme, cam: "true" }, body: form([["photos", photo, "photo.jpg"]]) });
+  json("/v1/classify", {
+    method: "POST",
+    query: { lang, scheme, cam: "true" },
+    patience: patienceFor(photo),
+    body: form([["photos", photo, "photo.jpg"]]),
+  });
 
 /** Send a correction; the same key again changes nothing, so a lost answer is no harm. */
 export const correct = (key, data, photo) =>
@@ -60,6 +76,7 @@ export const correct = (key, data, photo) =>
     method: "POST",
     query: { lang: data.lang },
     headers: { "Idempotency-Key": key },
+    patience: patienceFor(photo),
     body: form([["data", JSON.stringify(data)], ...(photo ? [["photo", photo, "photo.jpg"]] : [])]),
   });
 

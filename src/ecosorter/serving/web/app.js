@@ -85,6 +85,9 @@ function announceLateAnswers() {
     const item = id && (await items.get(id));
     const at = current();
     if (at.name === "start") refresh();
+    if (item?.problem?.code === "not_sent" && at.arg !== id) {
+      toast(word("not_sent_heading"), { text: word("look"), run: () => show("answer", id) });
+    }
     if (!item?.held || item.state !== "done" || late.has(id)) return;
     late.add(id);
     if (at.arg === id || at.arg === item.batch || at.name === "history") return;
@@ -123,6 +126,15 @@ function wire() {
   window.addEventListener("unhandledrejection", () => toast(word("broken")));
 }
 
+/** Start the worker; browsers that know no modules there get one that opens the page, and sends nothing by itself. */
+async function keepForLater() {
+  const { serviceWorker } = navigator;
+  await serviceWorker
+    ?.register("/sw.js", { type: "module" })
+    .catch(() => serviceWorker.register("/offline.js"))
+    .catch(() => null);
+}
+
 async function start() {
   await speak(firstLanguage());
   markLanguage();
@@ -139,7 +151,7 @@ async function start() {
   await refresh();
   await send();
   // Last: what is fetched for the next visit must not compete with this one.
-  await navigator.serviceWorker?.register("/sw.js", { type: "module" }).catch(() => null);
+  await keepForLater();
 }
 
 start();

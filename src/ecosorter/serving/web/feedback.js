@@ -94,7 +94,7 @@ function thanks(item) {
   const name = correction.data.truth === "other" ? word("class_other") : className(correction.data.truth);
   const refused = correction.state === "refused";
   const detail = refused
-    ? word("correction_refused", { detail: correction.detail })
+    ? word("correction_refused", { detail: correction.detail ?? word("not_sent_heading") })
     : word(correction.withdrawn ? "withdrawn" : correction.data.consent ? "thanks_photo" : "thanks_label", { name });
   return el(
     "section",

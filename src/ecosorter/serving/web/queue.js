@@ -1,10 +1,16 @@
 // Sends what waits: photos to be classified, then corrections. Every photo goes this way, with or without a network,
 // so none is lost when the line drops half-way. The page calls it, and the service worker on Background Sync.
+//
+// One that cannot get through must not keep the others waiting: what this browser could not make small goes beside
+// them, and what has failed goes behind them, with longer and longer pauses, until it is given up.
 
 import * as api from "./api.js";
 import * as items from "./items.js";
 
-const PATIENT = 5; // tries at which a photo that the service stumbles over is given up
+const PATIENT = 5; // tries after which something is given up
+const LARGE = 500_000; // bytes; what shrink.js makes has fewer
+const PAUSE = 20; // seconds before what has failed once is tried again
+const LANES = ["small", "large"];
 let running = null;
 let again = false;
 
@@ -16,33 +22,66 @@ export function flush() {
 }
 
 async function untilNothingNew() {
-  let outcome;
+  let pauses;
   while (again) {
     again = false;
-    outcome = await alone(sendAll);
+    pauses = await Promise.all(LANES.map((lane) => alone(lane, () => sendAll(lane))));
   }
-  return outcome;
+  const left = (await items.all()).filter(isWaiting).length;
+  const asked = pauses.filter(Boolean);
+  return { left, retryAfter: left && asked.length ? Math.min(...asked) : 0 };
 }
 
-/** One sender at a time over all tabs and the worker. Without locks (plain http) there is no worker either. */
-function alone(work) {
-  return navigator.locks ? navigator.locks.request("ecosorter-queue", work) : work();
+/** One sender in a lane at a time over all tabs and the worker. Without locks (plain http) there is no worker either. */
+function alone(lane, work) {
+  return navigator.locks ? navigator.locks.request(`ecosorter-queue-${lane}`, work) : work();
 }
 
-async function sendAll() {
+export const isWaiting = (item) => item.state === "waiting" || item.correction?.state === "waiting";
+
+const photoToSend = (item) => (item.state === "waiting" || item.correction.data.consent ? item.photo : null);
+const laneOf = (item) => (photoToSend(item)?.size > LARGE ? "large" : "small");
+const triesOf = (item) => (item.state === "waiting" ? item.tries : item.correction.tries) ?? 0;
+
+/** Send what waits in a lane, what has failed last. Returns after how many seconds to come again; 0: no need, or no network. */
+async function sendAll(lane) {
+  const tried = new Set();
+  let pause = 0;
   for (;;) {
-    const [next] = (await items.all()).filter(isWaiting).sort((a, b) => a.when - b.when);
-    if (!next) return { left: 0, retryAfter: 0 };
+    const [next] = (await items.all())
+      .filter((item) => isWaiting(item) && laneOf(item) === lane && !tried.has(`${item.id} ${item.state}`))
+      .sort((a, b) => triesOf(a) - triesOf(b) || a.when - b.when);
+    if (!next) return pause;
     try {
       await (next.state === "waiting" ? sendPhoto(next) : sendCorrection(next));
     } catch (problem) {
       if (!(problem instanceof api.Problem)) throw problem;
-      return { left: (await items.all()).filter(isWaiting).length, retryAfter: problem.status ? problem.retryAfter || 20 : 0 };
+      if (!(await isItsOwn(problem))) {
+        if (next.state === "waiting") await items.change(next.id, { held: problem.status ? "busy" : "offline" });
+        return problem.status ? problem.retryAfter || PAUSE : 0;
+      }
+      tried.add(`${next.id} ${next.state}`);
+      const tries = triesOf(next) + 1;
+      await (tries < PATIENT ? hold(next, tries) : giveUp(next, problem));
+      if (tries < PATIENT) pause = Math.min(pause || Infinity, PAUSE * 2 ** (tries - 1));
     }
   }
 }
 
-export const isWaiting = (item) => item.state === "waiting" || item.correction?.state === "waiting";
+/** Whether it is this one that does not get through. A service that is busy, or out of reach, is so for all. */
+async function isItsOwn({ status }) {
+  if (status === 503 || status === 429) return false;
+  return status !== 0 || (await api.answers());
+}
+
+const hold = (item, tries) =>
+  items.change(item.id, item.state === "waiting" ? { tries, held: "slow" } : { correction: { ...item.correction, tries } });
+
+function giveUp(item, { status, code, title, detail }) {
+  const words = status >= 500 ? { code, title, detail } : { code: "not_sent" }; // the page has the words for it
+  if (item.state === "waiting") return items.change(item.id, { state: "failed", problem: words });
+  return items.change(item.id, { correction: { ...item.correction, state: "refused", detail: words.detail } });
+}
 
 /** Classify a photo. Throws a passing problem; a lasting one becomes the item's own. */
 async function sendPhoto(item) {
@@ -53,11 +92,7 @@ async function sendPhoto(item) {
     const outcome = read ? { state: "done", result, guidance: result.guidance } : { state: "failed", problem: result.problem };
     await items.change(item.id, { ...outcome, model });
   } catch (problem) {
-    const tries = (item.tries ?? 0) + (problem.status >= 500 && problem.status !== 503 ? 1 : 0);
-    if (problem.passing && tries < PATIENT) {
-      await items.change(item.id, { tries, held: problem.status ? "busy" : "offline" });
-      throw problem;
-    }
+    if (problem.passing !== false) throw problem;
     const { code, title, detail } = problem;
     await items.change(item.id, { state: "failed", problem: { code, title, detail } });
   }
@@ -65,12 +100,11 @@ async function sendPhoto(item) {
 
 async function sendCorrection(item) {
   const { correction } = item;
-  const photo = correction.data.consent ? item.photo : null;
   try {
-    const { id, photo_kept: photoKept } = await api.correct(correction.key, correction.data, photo);
+    const { id, photo_kept: photoKept } = await api.correct(correction.key, correction.data, photoToSend(item));
     await items.change(item.id, { correction: { ...correction, state: "sent", id, photoKept } });
   } catch (problem) {
-    if (problem.passing) throw problem;
+    if (problem.passing !== false) throw problem;
     await items.change(item.id, { correction: { ...correction, state: "refused", detail: problem.message } });
   }
 }
