@@ -97,7 +97,7 @@ class Limits:
 _DEFAULT = Limits()
 
 
-def ignore_warnings() -> None:
+def ignore_pillow_warnings() -> None:
     """Keep Pillow's warnings of oddities inside photos from a process's output; what matters of them is a status.
 
     For a program's start: Python's filters are those of the whole process.

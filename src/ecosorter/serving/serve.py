@@ -22,7 +22,7 @@ from uvicorn.supervisors.multiprocess import Process
 from ecosorter.classifier import Classifier
 from ecosorter.errors import EcoSorterError, ServiceError
 from ecosorter.guidance import load_scheme
-from ecosorter.photos import ignore_warnings
+from ecosorter.photos import ignore_pillow_warnings
 from ecosorter.serving.app import create_app
 from ecosorter.serving.logs import log, log_config
 from ecosorter.serving.metrics import SHARED
@@ -38,7 +38,7 @@ def make_app(settings: Settings) -> FastAPI:
     Raises:
         BundleError, GuidanceError, StoreError: what they stand for cannot be used.
     """
-    ignore_warnings()
+    ignore_pillow_warnings()
     schemes = tuple(map(load_scheme, settings.schemes))
     store = (
         Store.open(settings.database, settings.photos_at, two_person=settings.two_person, limits=settings.caps.photo)
