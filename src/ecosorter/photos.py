@@ -39,6 +39,7 @@ from ecosorter.errors import (
     PhotoUnreadable,
     PhotoUnsupported,
 )
+from ecosorter.folders import is_system_folder
 from ecosorter.sniff import PhotoFormat, ends_early, is_html, is_text, other_kind, other_picture, photo_format
 
 Source = str | os.PathLike[str] | bytes
@@ -48,18 +49,6 @@ PHOTO_ENDINGS = frozenset(
     ".jpg .jpeg .jpe .jfif .png .webp .heic .heif .hif .avif .gif .bmp .dib .tif .tiff".split()  # noqa: SIM905
 )
 """File name endings, in small letters, by which photos are found in folders."""
-
-SYSTEM_FOLDERS = frozenset(
-    name.lower()
-    for name in (
-        *("@eaDir", "#recycle", "#snapshot", "@Recycle", "@Recently-Snapshot", "@tmp"),  # Synology, QNAP
-        *("$RECYCLE.BIN", "RECYCLER", "System Volume Information", "FOUND.000"),  # Windows
-        *("__MACOSX", ".AppleDouble", "Network Trash Folder"),  # macOS, in archives and on other systems' disks
-        "lost+found",  # Linux
-    )
-)
-"""Folders that a NAS, a system or an archiver makes beside people's photos, in small letters: thumbnails, what was
-deleted, what a check of the disk found. They are left out of folders and archives."""
 
 HEIC_HELP = "pip install 'ecosorter[heic]'"
 """What to do where HEIC is not read, as it stands in the error's message."""
@@ -138,11 +127,6 @@ def find_photos(
                     yield match
                 elif is_photo_name(match.name):
                     left_out(match)
-
-
-def is_system_folder(name: str) -> bool:
-    """Tell whether a folder's name is one of `SYSTEM_FOLDERS`, in any mix of small and capital letters."""
-    return name.lower() in SYSTEM_FOLDERS
 
 
 def is_photo_name(name: str) -> bool:
