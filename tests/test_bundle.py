@@ -220,7 +220,7 @@ def test_a_swap_that_fails_puts_the_old_bundle_back(tmp_path: Path, monkeypatch:
 
 
 def test_bundles_are_found_but_not_half_written_ones(tmp_path: Path) -> None:
-    for name in ("b/bundle", "a", ".c.1234.tmp"):
+    for name in ("b/bundle", "a", ".c.1234.tmp", "@eaDir/a"):
         tiny_bundle(tmp_path / name)
     assert find_bundles(tmp_path) == [tmp_path / "a", tmp_path / "b" / "bundle"]
     assert find_bundles(tmp_path / "none") == []
@@ -230,6 +230,17 @@ def test_an_info_cannot_be_changed() -> None:
     info: BundleInfo = tiny_info()
     with pytest.raises(ValidationError, match="frozen"):
         info.name = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "@eaDir"])
+def test_what_a_system_puts_into_an_empty_folder_is_no_content(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a" / name).mkdir(parents=True)
+    assert read_bundle(tiny_bundle(tmp_path / "a").folder)
+    (tmp_path / "a" / name).mkdir()
+    assert tiny_bundle(tmp_path / "a")
+    (tmp_path / "a/notes.txt").touch()
+    with pytest.raises(BundleError, match="exists already"):
+        tiny_bundle(tmp_path / "a")
 
 
 def test_an_editor_may_have_put_a_mark_before_the_description(tmp_path: Path) -> None:

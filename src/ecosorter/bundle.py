@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from ecosorter.decision import Thresholds
 from ecosorter.errors import BundleError
 from ecosorter.files import part_of, reason, write_bytes
+from ecosorter.folders import is_clutter
 from ecosorter.preprocess import PreprocessSpec
 
 MODEL, INFO, CARD, BANK = "model.onnx", "bundle.json", "README.md", "bank.npz"
@@ -209,10 +210,10 @@ def write_bundle(
 
 
 def find_bundles(folder: Path) -> list[Path]:
-    """Return the folders in and below `folder` that hold a `bundle.json`, sorted, without hidden ones."""
+    """Return the folders in and below `folder` that hold a `bundle.json`, sorted, without hidden and system's ones."""
 
     def is_hidden(path: Path) -> bool:
-        return any(part.startswith(".") for part in path.relative_to(folder).parts)
+        return any(map(is_clutter, path.relative_to(folder).parts))
 
     return sorted(path.parent for path in folder.rglob(INFO) if not is_hidden(path))
 
@@ -272,7 +273,7 @@ def _holds_other(folder: Path, content: dict[str, bytes]) -> bool:
         return False
     if not folder.is_dir():
         return True
-    names = {path.name for path in folder.iterdir()}
+    names = {path.name for path in folder.iterdir() if not is_clutter(path.name)}
     if names != set(content):
         return bool(names)
     return any((folder / name).read_bytes() != data for name, data in content.items())

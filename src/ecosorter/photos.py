@@ -41,6 +41,7 @@ from ecosorter.errors import (
     PhotoUnreadable,
     PhotoUnsupported,
 )
+from ecosorter.folders import is_system_folder
 from ecosorter.jpeg import decode_jpeg, plain_jpeg, unread_jpeg
 from ecosorter.png import plain_png
 from ecosorter.sniff import (
@@ -62,18 +63,6 @@ PHOTO_ENDINGS = frozenset(
     ".jpg .jpeg .jpe .jfif .png .webp .heic .heif .hif .avif .gif .bmp .dib .tif .tiff".split()  # noqa: SIM905
 )
 """File name endings, in small letters, by which photos are found in folders."""
-
-SYSTEM_FOLDERS = frozenset(
-    name.lower()
-    for name in (
-        *("@eaDir", "#recycle", "#snapshot", "@Recycle", "@Recently-Snapshot", "@tmp"),  # Synology, QNAP
-        *("$RECYCLE.BIN", "RECYCLER", "System Volume Information", "FOUND.000"),  # Windows
-        *("__MACOSX", ".AppleDouble", "Network Trash Folder"),  # macOS, in archives and on other systems' disks
-        "lost+found",  # Linux
-    )
-)
-"""Folders that a NAS, a system or an archiver makes beside people's photos, in small letters: thumbnails, what was
-deleted, what a check of the disk found. They are left out of folders and archives."""
 
 HEIC_HELP = "pip install 'ecosorter[heic]'"
 """What to do where HEIC is not read, as it stands in the error's message."""
@@ -116,7 +105,7 @@ class Limits:
 _DEFAULT = Limits()
 
 
-def ignore_warnings() -> None:
+def ignore_pillow_warnings() -> None:
     """Keep Pillow's warnings of oddities inside photos from a process's output; what matters of them is a status.
 
     For a program's start: Python's filters are those of the whole process.
@@ -157,11 +146,6 @@ def find_photos(
                     yield match
                 elif is_photo_name(match.name):
                     left_out(match)
-
-
-def is_system_folder(name: str) -> bool:
-    """Tell whether a folder's name is one of `SYSTEM_FOLDERS`, in any mix of small and capital letters."""
-    return name.lower() in SYSTEM_FOLDERS
 
 
 def is_photo_name(name: str) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 from ecosorter import Limits, find_photos
 from ecosorter.bulk import find_inputs, watch
-from ecosorter.photos import SYSTEM_FOLDERS
+from ecosorter.folders import SYSTEM_FOLDERS
 
 FOLDERS = """@eaDir
 @EADIR

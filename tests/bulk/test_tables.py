@@ -88,6 +88,15 @@ def test_half_a_part_is_none(tmp_path: Path, form: RowFormat, row: Callable[...,
     assert sorted(part.name for part in path.glob("part*")) == ["part-000000.parquet", "part-000001.parquet"]
 
 
+def test_a_nas_may_put_its_folder_into_a_table(tmp_path: Path, form: RowFormat, row: Callable[..., Row]) -> None:
+    pytest.importorskip("pyarrow")
+    for number in range(2):
+        with opened(tmp_path / "out.parquet", form) as table:
+            assert table.done == number
+            table.append([row("a")])
+        (tmp_path / "out.parquet/@eaDir").mkdir(exist_ok=True)
+
+
 def test_others_can_read_it(tmp_path: Path, form: RowFormat, row: Callable[..., Row]) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     for ending in (".csv", ".jsonl", ".parquet"):

@@ -42,9 +42,6 @@ def environment(model: Path) -> dict[str, str]:
     "command",
     [
         "classify in --csv full/out.csv",
-        "classify in --csv - > full/out.csv",
-        "classify in --json > full/out.json",
-        "classify in > full/out.txt",
         "classify in --out full/out.csv",
         "classify in --out full/out.jsonl",
         "classify in --out full/out.parquet",
@@ -90,12 +87,14 @@ def test_nothing_half_written_is_left(tmp_path: Path, inputs: Path, model: Path,
         assert left | {path.name for path in placed} == {path.name for path in inputs.iterdir()}
     elif "parquet" in command:
         assert all(parquet.read_table(path).num_rows for path in kept.values() if path.is_file())
-    elif ">" not in command:  # what a shell opens is the shell's
+    else:
         assert not kept
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-@pytest.mark.parametrize("command", ["classify in/01.png", "classify in/01.png --json", "models list", "guide kaca"])
+@pytest.mark.parametrize(
+    "command", ["classify in", "classify in --json", "classify in --csv -", "models list", "guide kaca"]
+)
 def test_standard_output_to_a_full_disk(inputs: Path, model: Path, command: str) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(

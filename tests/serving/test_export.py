@@ -65,6 +65,8 @@ def test_running_it_again_changes_nothing(store: Store, tmp_path: Path) -> None:
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (tmp_path / "set").rglob("*.jpg")}
     texts = [(tmp_path / "set" / name).read_bytes() for name in ("manifest.csv", "README.md")]
     (next(iter(before)).parent / f".{'0' * 50}.0a1b2c3d.part.jpg").write_bytes(b"left by a kill")
+    for name in (".DS_Store", "@eaDir", "photos/@eaDir"):  # as a Mac and a NAS put them there
+        (tmp_path / "set" / name).mkdir()
     export(store, tmp_path / "set", language="id")
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in before} == before
     assert [(tmp_path / "set" / name).read_bytes() for name in ("manifest.csv", "README.md")] == texts

@@ -12,7 +12,8 @@ from ecosorter.bulk.inputs import Input, local_input
 from ecosorter.bulk.remote import is_address, remote_photos
 from ecosorter.errors import BulkError
 from ecosorter.files import reason
-from ecosorter.photos import Limits, find_photos, is_system_folder
+from ecosorter.folders import is_system_folder
+from ecosorter.photos import Limits, find_photos
 
 _MARKS = {  # UTF-32's are longer, and start like UTF-16's
     codecs.BOM_UTF32_LE: "utf-32-le",
@@ -36,7 +37,7 @@ def find_inputs(
             a line; and ``-`` for such a list on standard input.
         limits: caps on each photo; only `max_bytes` counts here.
         standard_input: its lines.
-        left_out: is told of each photo in `ecosorter.photos.SYSTEM_FOLDERS`.
+        left_out: is told of each photo in `ecosorter.folders.SYSTEM_FOLDERS`.
 
     Yields:
         Every photo that was named, as often as it was named. Whatever stands for no photo at all is yielded as a

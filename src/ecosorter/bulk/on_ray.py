@@ -18,7 +18,7 @@ from ecosorter.bulk.rows import RowFormat
 from ecosorter.bulk.stream import Record, stream
 from ecosorter.bundle import INFO, MODEL
 from ecosorter.classifier import Classifier
-from ecosorter.photos import Limits, ignore_warnings
+from ecosorter.photos import Limits, ignore_pillow_warnings
 from ecosorter.pool import mapped
 
 _CHUNK = 128  # photos: some seconds of work, which are done again when a process is lost
@@ -72,7 +72,7 @@ class _Worker:
     def _classifier(self) -> Classifier:
         with suppress(OSError):  # another machine need not have the folder, where all photos are at addresses
             os.chdir(self.folder)
-        ignore_warnings()
+        ignore_pillow_warnings()
         with TemporaryDirectory() as scratch:
             for name, data in self.bundle.items():
                 Path(scratch, name).write_bytes(data)

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from ecosorter.bulk.rows import Row, is_number
 from ecosorter.bulk.tables import Appendable, Table, lock
 from ecosorter.files import is_part, write_whole
+from ecosorter.folders import is_clutter
 
 _PART = "part-{:06}.parquet"
 
@@ -35,7 +36,7 @@ class ParquetTable(Table):
         try:
             if self._lock is not None:
                 lock(self._lock, path)
-            names = [entry.name for entry in path.iterdir() if not entry.name.startswith(".")]
+            names = [entry.name for entry in path.iterdir() if not is_clutter(entry.name)]
             if any(not re.fullmatch(r"part-\d{6}\.parquet", name) for name in names):
                 raise self.foreign()
             left = [entry for entry in path.iterdir() if is_part(entry.name)]

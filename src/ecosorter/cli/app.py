@@ -23,7 +23,7 @@ from ecosorter.cli.train import train
 from ecosorter.cli.watch import watch
 from ecosorter.errors import EcoSorterError
 from ecosorter.files import reason
-from ecosorter.photos import ignore_warnings
+from ecosorter.photos import ignore_pillow_warnings
 
 app = typer.Typer(
     name="ecosorter",
@@ -67,7 +67,7 @@ app.add_typer(token.app, name="token")
 def main() -> None:
     """Run the command; what goes wrong is told in a sentence, and the exit code is 2."""
     _open_closed_streams()
-    ignore_warnings()
+    ignore_pillow_warnings()
     try:
         try:
             app()

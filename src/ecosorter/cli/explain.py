@@ -13,7 +13,7 @@ from rich.console import Console
 from ecosorter.classifier import Classifier, Prediction
 from ecosorter.cli.options import DeviceOption, LangOption, ModelOption, language
 from ecosorter.explain import overlay
-from ecosorter.files import reason, write_bytes
+from ecosorter.files import check_place, reason, write_bytes
 from ecosorter.photos import open_photo, read_photo
 from ecosorter.texts import LANGUAGES, Language, class_name, texts
 
@@ -80,6 +80,10 @@ def _check_target(target: Path, photo: Path, force: bool) -> None:
         raise typer.BadParameter(f"{target} is a folder", param_hint=hint)
     if os.path.lexists(target) and not force:
         raise typer.BadParameter(f"{target} exists already; give another name, or --force", param_hint=hint)
+    try:
+        check_place(target)
+    except OSError as error:
+        raise typer.BadParameter(f"{target} cannot be written: {reason(error)}", param_hint=hint) from error
 
 
 def _class(name: str, classes: Sequence[str]) -> str:

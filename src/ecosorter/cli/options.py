@@ -15,9 +15,14 @@ from ecosorter.texts import Language
 _CAPS = Limits()
 
 
-def _a_number(value: float) -> float:
-    if math.isnan(value):  # it is in every range
-        raise typer.BadParameter("nan is no number")
+def finite(value: float) -> float:
+    """Take a number of an option; the ranges of Typer let "nan" through.
+
+    Raises:
+        typer.BadParameter: it is no number, or infinite.
+    """
+    if not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a number that can be counted to")
     return value
 
 
@@ -77,10 +82,10 @@ ReportOption = Annotated[
 ]
 MegapixelsOption = Annotated[
     float,
-    typer.Option("--max-megapixels", min=0.001, max=1e6, callback=_a_number, help="Photos with more are not decoded."),
+    typer.Option("--max-megapixels", min=0.001, max=1e6, callback=finite, help="Photos with more are not decoded."),
 ]
 MegabytesOption = Annotated[
-    float, typer.Option("--max-megabytes", min=0.001, max=4000, callback=_a_number, help="Larger files are not read.")
+    float, typer.Option("--max-megabytes", min=0.001, max=4000, callback=finite, help="Larger files are not read.")
 ]
 MEGAPIXELS, MEGABYTES = _CAPS.max_pixels / 1e6, _CAPS.max_bytes / 1e6
 """Defaults of the two caps."""
@@ -94,17 +99,6 @@ ClassesOption = Annotated[
 def limits(max_megapixels: float, max_megabytes: float) -> Limits:
     """Return the caps that two options give."""
     return Limits(max_bytes=round(max_megabytes * 1e6), max_pixels=round(max_megapixels * 1e6))
-
-
-def finite(value: float) -> float:
-    """Take a number of an option; the ranges of Typer let "nan" through.
-
-    Raises:
-        typer.BadParameter: it is no number, or infinite.
-    """
-    if not math.isfinite(value):
-        raise typer.BadParameter(f"{value} is not a number that can be counted to")
-    return value
 
 
 def language(chosen: Language | None) -> Language:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from ecosorter.errors import StoreError
 from ecosorter.files import is_part, reason, write_bytes, write_text
+from ecosorter.folders import is_clutter
 from ecosorter.serving.store import Store
 from ecosorter.serving.store.corrections import Listed
 from ecosorter.texts import Language, class_name, texts
@@ -57,7 +58,9 @@ def export(store: Store, folder: Path, *, language: Language) -> Exported:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if other := sorted(path.name for path in folder.iterdir() if path.name not in _MADE and not is_part(path.name)):
+        if other := sorted(
+            path.name for path in folder.iterdir() if path.name not in _MADE and not is_clutter(path.name)
+        ):
             raise StoreError(f"{folder} holds something else ({other[0]}); give a new folder, or an earlier export's.")
         chosen = {(row.contributor, row.photo): row for row in store.corrections.usable()}
         rows = sorted(
@@ -105,7 +108,11 @@ def _remove_others(folder: Path, wanted: set[Path]) -> int:
     removed = 0
     for part in [path for path in folder.rglob(".*") if path.is_file() and is_part(path.name)]:
         part.unlink()
-    for contributor in [path for path in folder.glob("photos/*") if path.is_dir() and not path.is_symlink()]:
+    for contributor in [
+        path
+        for path in folder.glob("photos/*")
+        if path.is_dir() and not path.is_symlink() and not is_clutter(path.name)
+    ]:
         for photo in contributor.iterdir():
             if photo not in wanted and _PHOTO.fullmatch(photo.name):
                 photo.unlink()

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ecosorter.serving.access import ClassesOf, Reviewer, StoreOf, reviewer
 from ecosorter.serving.corrections import ClassId
 from ecosorter.serving.problems import Problem, documented
-from ecosorter.serving.store.tables import Decision, Role, State
+from ecosorter.serving.store.tables import Role, State, Verdict
 
 router = APIRouter(prefix="/v1/review", tags=["review"])
 
@@ -31,7 +31,7 @@ class VoteShown(BaseModel):
     model_config = ConfigDict(from_attributes=True, title="Vote")
 
     reviewer: str
-    decision: Decision
+    decision: Verdict
     label: str | None
 
 
@@ -66,7 +66,7 @@ class Decided(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"decision": "relabel", "label": "kardus"}]}
     )
 
-    decision: Decision
+    decision: Verdict
     label: ClassId | None = Field(default=None, description="The class, for `relabel`; else it is not looked at.")
 
 

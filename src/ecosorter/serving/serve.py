@@ -23,7 +23,7 @@ from uvicorn.supervisors.multiprocess import Process
 from ecosorter.classifier import Classifier
 from ecosorter.errors import EcoSorterError, ServiceError
 from ecosorter.guidance import load_scheme
-from ecosorter.photos import ignore_warnings
+from ecosorter.photos import ignore_pillow_warnings
 from ecosorter.serving.app import create_app
 from ecosorter.serving.connections import BACKLOG, Server, at_once, open_files, protocol
 from ecosorter.serving.logs import log, log_config
@@ -39,7 +39,7 @@ def make_app(settings: Settings) -> FastAPI:
         BundleError, GuidanceError, StoreError: what they stand for cannot be used.
     """
     logging.captureWarnings(capture=True)  # of every library, as lines of the log
-    ignore_warnings()
+    ignore_pillow_warnings()
     schemes = tuple(map(load_scheme, settings.schemes))
     store = (
         Store.open(settings.database, settings.photos_at, two_person=settings.two_person, limits=settings.caps.photo)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import selectinload
 
 from ecosorter.serving.store.database import Database
 from ecosorter.serving.store.photos import PhotoStore
-from ecosorter.serving.store.tables import Correction, Decision, State, Vote, now
+from ecosorter.serving.store.tables import Correction, State, Verdict, Vote, now
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Cast:
     """One reviewer's decision; `label` is the class that it amounts to, None for a rejection."""
 
     reviewer: str
-    decision: Decision
+    decision: Verdict
     label: str | None
 
 
@@ -84,7 +84,7 @@ class Reviews:
         return self._photos.get(row.sha256)
 
     def decide(
-        self, correction: UUID, reviewer: str, decision: Decision, label: str | None = None
+        self, correction: UUID, reviewer: str, decision: Verdict, label: str | None = None
     ) -> Item | Literal["unknown", "settled"]:
         """Note a reviewer's decision, and settle the correction when enough of them agree.
 

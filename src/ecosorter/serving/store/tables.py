@@ -12,7 +12,7 @@ from sqlalchemy.types import TypeDecorator
 Consent = Literal["none", "given", "withdrawn"]
 PhotoState = Literal["none", "pending", "kept", "deleting"]
 State = Literal["open", "accepted", "relabelled", "rejected"]
-Decision = Literal["accept", "relabel", "reject"]
+Verdict = Literal["accept", "relabel", "reject"]
 Role = Literal["reviewer", "admin"]
 
 OTHER = "other"
@@ -99,7 +99,7 @@ class Vote(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     correction_id: Mapped[UUID] = mapped_column(ForeignKey("corrections.id", ondelete="CASCADE"), index=True)
     reviewer: Mapped[str] = mapped_column(String(100))
-    decision: Mapped[Decision] = mapped_column(String(10))
+    decision: Mapped[Verdict] = mapped_column(String(10))
     label: Mapped[str | None] = mapped_column(String(64))
     created: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
 

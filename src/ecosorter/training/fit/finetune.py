@@ -181,7 +181,7 @@ def finetune(
         seed: decides the order and all changes.
         folder: of this run's checkpoints and of its finished weights.
         advance: called with the number of photos of each finished step.
-        scores: of a network with ImageNet's scores: those ``[n, classes]`` that it came with for the photos as they are.
+        scores: of a network with ImageNet's scores: those ``[n, classes]`` of the photos that it came with.
 
     Returns:
         The loss of every step, on the photos that this process drew.
