@@ -11,6 +11,7 @@ from ecosorter.cli import cache, corrections, models, photos, token
 from ecosorter.cli.classify import classify
 from ecosorter.cli.evaluate import evaluate
 from ecosorter.cli.explain import explain
+from ecosorter.cli.extras import extra_of
 from ecosorter.cli.guide import guide
 from ecosorter.cli.serve import serve
 from ecosorter.cli.teach import teach
@@ -64,9 +65,10 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("ecosorter"):
             raise
+        extra = extra_of(error.name or "")
+        how = f"which comes with the extra [{extra}]: pip install 'ecosorter[{extra}]'" if extra else "which is missing"
         Console(stderr=True, soft_wrap=True).print(
-            f"ecosorter: this needs {error.name}, which comes with an extra, [train] or [serve] (see the README).",
-            markup=False,
+            f"ecosorter: this needs {error.name}, {how}", style="red", markup=False, highlight=False
         )
         sys.exit(2)
     except KeyboardInterrupt:
