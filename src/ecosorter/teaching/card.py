@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from ecosorter.bundle import CARD, Bundle, BundleInfo, DataSource
 from ecosorter.datasets.dataset import PhotoRow, fingerprint
 from ecosorter.datasets.scan import PhotoFacts
 from ecosorter.decision import Thresholds
+from ecosorter.rendering import render
 from ecosorter.teaching.refit import HOLD_NEW, HOLD_OLD, OWN_SHARE
 from ecosorter.teaching.result import Lesson
 
@@ -76,14 +75,7 @@ def taught_card(info: BundleInfo, lesson: Lesson, base: Bundle) -> str:
         lesson: what came of teaching.
         base: the model that was taught.
     """
-    environment = Environment(
-        loader=PackageLoader("ecosorter.teaching"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701  # Markdown, not HTML
-    )
     card = base.folder / CARD
     before = card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
     lower = re.sub(r"^(#{1,5}) ", r"#\1 ", before, flags=re.MULTILINE)
-    return environment.get_template("taught.md.j2").render(info=info, lesson=lesson, base=base.info, card=lower)
+    return render("ecosorter.teaching", "taught.md.j2", info=info, lesson=lesson, base=base.info, card=lower)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from ecosorter.bundle import INFO, Bundle, BundleInfo, DataSource, read_bundle, write_bundle
@@ -26,6 +25,7 @@ from ecosorter.evaluation.out_of_fold import HeldOutFigures, calibrated, measure
 from ecosorter.evaluation.protocols import check_groups
 from ecosorter.preprocess import load_pixels
 from ecosorter.progress import Progress, Silent
+from ecosorter.rendering import render
 from ecosorter.teaching.bank import make_bank
 from ecosorter.training.export.export import check_parity, made_with
 from ecosorter.training.export.int8 import to_eight_bits
@@ -146,14 +146,11 @@ def _trained(
 
 
 def _card(info: BundleInfo, figures: HeldOutFigures, photos: PhotoSet) -> str:
-    environment = Environment(
-        loader=PackageLoader("ecosorter.training.export"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701  # Markdown, not HTML
-    )
-    return environment.get_template("network_card.md.j2").render(
-        info=info, figures=figures, sources=photos.sources, known=known_sources()
+    return render(
+        "ecosorter.training.export",
+        "network_card.md.j2",
+        info=info,
+        figures=figures,
+        sources=photos.sources,
+        known=known_sources(),
     )

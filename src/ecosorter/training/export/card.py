@@ -1,9 +1,8 @@
 """The model card: what a bundle was made of, how it was measured, and what it must not be used for."""
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from ecosorter.bundle import BundleInfo
 from ecosorter.evaluation.scores import Scores
+from ecosorter.rendering import render
 from ecosorter.training.results import RunResult
 
 
@@ -14,14 +13,7 @@ def model_card(info: BundleInfo, result: RunResult) -> str:
         info: what the bundle says of itself.
         result: the run that made it.
     """
-    environment = Environment(
-        loader=PackageLoader("ecosorter.training.export"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701  # Markdown, not HTML
-    )
-    return environment.get_template("card.md.j2").render(info=info, result=result, row=_row)
+    return render("ecosorter.training.export", "card.md.j2", info=info, result=result, row=_row)
 
 
 def _row(name: str, scores: Scores) -> str:
