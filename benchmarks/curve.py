@@ -1,6 +1,6 @@
 """What more photos would bring: macro recall on sources never seen, against what there is to learn from.
 
-The yardstick of the recipe `ecosorter` (evaluation/out_of_fold.py), with its groups of sources that are left out, when
+The measure of the recipe `ecosorter` (evaluation/out_of_fold.py), with its groups of sources that are left out, when
 the head is fitted (a) to photos of so many of the other sources, drawn at random, and (b) to photos of all other
 sources, but at most so many of each class from each. Tables and plot are written to test-output/bench/curve.{md,png}.
 

@@ -36,8 +36,8 @@ from ecosorter.decision import Thresholds
 from ecosorter.preprocess import PreprocessSpec, decode_views
 from ecosorter.teaching.bank import make_bank, read_bank
 from ecosorter.teaching.refit import balanced_weights
-from ecosorter.teaching.result import Lesson
-from ecosorter.teaching.teach import Request, teach
+from ecosorter.teaching.result import TeachResult
+from ecosorter.teaching.teach import teach
 from ecosorter.training.backbones.edgetpu import FEATURES, load_edgetpu
 from ecosorter.training.export.network import float_graph
 from ecosorter.training.fit.network import WasteNet
@@ -83,9 +83,9 @@ def main() -> None:
         else:
             base = carved(read_bundle(given.model), folder / "base", new) if given.carve else read_bundle(given.model)
         start = time.perf_counter()
-        lesson = teach(Request((class_folders(folder / "own", taught),), folder / "out", base.folder, own_classes=True))
+        result = teach([class_folders(folder / "own", taught)], folder / "out", model=base.folder, own_classes=True)
         seconds = time.perf_counter() - start
-        report(lesson, base, folder / "out", asked, kept, seconds)
+        report(result, base, folder / "out", asked, kept, seconds)
 
 
 def class_folders(folder: Path, rows: Rows) -> Path:
@@ -157,16 +157,16 @@ def recall(model: Path, rows: Rows) -> dict[str, tuple[int, float]]:
     return {label: (len(hits), float(np.mean(hits))) for label, hits in sorted(right.items())}
 
 
-def report(lesson: Lesson, base: Bundle, out: Path, asked: Rows, kept: Rows, seconds: float) -> None:
-    """Ask both models about photos that neither was fitted on in the lesson, and print what they say."""
-    print(f"taught {sum(name.photos for name in lesson.names)} photos in {seconds:.0f} s; {base.info.name}")
-    print(f"{'class':<12}{'photos':>8}{'before':>9}{'now':>9}   in the lesson's own words")
+def report(result: TeachResult, base: Bundle, out: Path, asked: Rows, kept: Rows, seconds: float) -> None:
+    """Ask both models about photos that neither was fitted on, and print what they say."""
+    print(f"taught {sum(name.photos for name in result.names)} photos in {seconds:.0f} s; {base.info.name}")
+    print(f"{'class':<12}{'photos':>8}{'before':>9}{'now':>9}   as the result says it")
     for label, (photos, share) in recall(out, asked).items():
-        told = f"{lesson.own[label].after:.3f}, was part of {lesson.part_of.get(label)}"
+        told = f"{result.own[label].after:.3f}, was part of {result.part_of.get(label)}"
         print(f"{label:<12}{photos:>8}{'-':>9}{share:>9.3f}   {told}")
     before, now = recall(base.folder, kept), recall(out, kept)
     for label, (photos, share) in before.items():
-        known = lesson.known[label]
+        known = result.known[label]
         print(f"{label:<12}{photos:>8}{share:>9.3f}{now[label][1]:>9.3f}   {known.before:.3f} -> {known.after:.3f}")
     old, new = (float(np.mean([share for _, share in side.values()])) for side in (before, now))
     print(f"{'the seven':<12}{len(kept):>8}{old:>9.3f}{new:>9.3f}   change {100 * (new - old):+.1f} points")

@@ -20,7 +20,8 @@ from typing import Any
 
 from PIL import Image, ImageEnhance
 
-from tests.training import lessons, networks
+from tests.teaching import teachable
+from tests.training import networks
 from tests.training.pictures import picture, save
 
 _AGREE = 1e-6
@@ -39,8 +40,8 @@ def make(place: Path) -> None:
         _tinted(label, number, place / "photos" / source)
         if number % 100 < 45:  # 60 photos for the networks
             _tinted(label, number, place / "few" / source)
-    lessons.class_folders(place / "own", {"kaca": 12, "baterai": 12})
-    lessons.teachable(place / "teachable")
+    teachable.class_folders(place / "own", {"kaca": 12, "baterai": 12})
+    teachable.teachable(place / "teachable")
     networks.resnet_folder(place / "resnet")
     networks.edgetpu_file(place / "edgetpu" / "model.onnx")
 

@@ -17,7 +17,7 @@ from ecosorter.errors import EcoSorterError, PhotoError
 from ecosorter.texts import LANGUAGES, Language, texts
 
 NAMES = """
-BackboneError BulkError Bundle BundleError BundleInfo Classifier DataSource DatasetError Decision DownloadError
+BackboneError BulkError Bundle BundleError BundleInfo CacheError Classifier DataSource DatasetError Decision DownloadError
 EcoSorterError ExportError GuidanceError Limits PhotoCorrupt PhotoEmpty PhotoError PhotoIsFolder PhotoIsHtml
 PhotoIsText PhotoMislabelled PhotoMissing PhotoTooManyBytes PhotoTooManyPixels PhotoTruncated PhotoUnreadable
 PhotoUnsupported Prediction PreprocessSpec RecipeError RunError ServiceError StoreError Thresholds __version__ decide

@@ -19,6 +19,7 @@
     ├── BundleError                a model folder that cannot be used
     ├── DatasetError               a data set that cannot be used
     ├── DownloadError              a download that did not arrive whole
+    ├── CacheError                 a cache that can be neither read nor cleared
     ├── RecipeError                a recipe or setting that cannot be used
     ├── BackboneError              a pretrained network that cannot be loaded
     ├── ExportError                an exported model that disagrees with the trained one
@@ -124,6 +125,10 @@ class DatasetError(EcoSorterError):
 
 class DownloadError(EcoSorterError):
     """A download broke off, has a wrong checksum, or holds something unsafe."""
+
+
+class CacheError(EcoSorterError):
+    """The cache can be neither read nor cleared; work that would use it goes on without."""
 
 
 class RecipeError(EcoSorterError):

@@ -12,8 +12,8 @@ from ecosorter.bundle import read_bundle
 from ecosorter.cli.app import app as whole
 from ecosorter.cli.teach import _print, teach
 from ecosorter.errors import BundleError, DatasetError
-from ecosorter.teaching.result import Change, Lesson, Name
-from tests.training.lessons import KNOWN, class_folders, teachable
+from ecosorter.teaching.result import ClassChange, FolderName, TeachResult
+from tests.teaching.teachable import KNOWN, class_folders, teachable
 
 app = typer.Typer()
 app.command()(teach)
@@ -34,7 +34,7 @@ def lines(output: str) -> list[str]:
     return [re.sub(r"\s+", " ", line).strip() for line in output.splitlines()]
 
 
-def test_a_lesson(tmp_path: Path) -> None:
+def test_teaching(tmp_path: Path) -> None:
     teachable(tmp_path / "base", per_class=20)
     class_folders(tmp_path / "rumah", {"baterai": 8, "glass:kaca": 6})
     done = run("rumah", "--out", "mine", "--model", "base")
@@ -66,30 +66,33 @@ def test_what_is_wrong_is_an_error_of_the_program(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def lesson() -> Lesson:
-    return Lesson(
+def result() -> TeachResult:
+    return TeachResult(
         base="tiny 1",
-        names=[Name(name="popok [b]", label="popok [b]", how="new", photos=12)],
+        names=[FolderName(name="popok [b]", label="popok [b]", how="new", photos=12)],
         new=("popok [b]",),
         part_of={},
-        own={"popok [b]": Change(photos=12, before=None, after=0.5), "kaca": Change(photos=10, before=0.9, after=0.8)},
+        own={
+            "popok [b]": ClassChange(photos=12, before=None, after=0.5),
+            "kaca": ClassChange(photos=10, before=0.9, after=0.8),
+        },
         known={
-            "kaca": Change(photos=100, before=0.95, after=0.94),
-            "khusus": Change(photos=100, before=0.9, after=0.7, moved=15),
-            "logam": Change(photos=50, before=0.9, after=0.8),
+            "kaca": ClassChange(photos=100, before=0.95, after=0.94),
+            "khusus": ClassChange(photos=100, before=0.9, after=0.7, moved=15),
+            "logam": ClassChange(photos=50, before=0.9, after=0.8),
         },
         answered=(0.5, 0.75),
         right=(None, 0.9),
         left_out={"truncated": 2},
         no_waste=3,
-        looked_at=12,
+        checked=12,
         temperature=(1, 1.2),
         confidence=(0.5, 0.6),
     )
 
 
-def test_losses_and_weak_classes_are_said_aloud(lesson: Lesson, capsys: pytest.CaptureFixture[str]) -> None:
-    _print(lesson, Path("mine"), "en")
+def test_losses_and_weak_classes_are_said_aloud(result: TeachResult, capsys: pytest.CaptureFixture[str]) -> None:
+    _print(result, Path("mine"), "en")
     printed = lines(capsys.readouterr().out)
     assert "Careful: on your photos, Glass lost 10.0 points (10 photos)." in printed
     assert "Careful: of what it knew, Metal lost 10.0 points (50 photos)." in printed
@@ -103,8 +106,8 @@ def test_losses_and_weak_classes_are_said_aloud(lesson: Lesson, capsys: pytest.C
     assert any("50% before, 75% now. Right among those: - before, 90% now." in line for line in printed)
 
 
-def test_it_speaks_indonesian(lesson: Lesson, capsys: pytest.CaptureFixture[str]) -> None:
-    _print(lesson, Path("mine"), "id")
+def test_it_speaks_indonesian(result: TeachResult, capsys: pytest.CaptureFixture[str]) -> None:
+    _print(result, Path("mine"), "id")
     printed = lines(capsys.readouterr().out)
     assert "Awas: pada foto Anda, Kaca turun 10.0 poin (10 foto)." in printed
     assert any(line.startswith("Khusus 100 90% 70% -20.0 15") for line in printed)

@@ -1,15 +1,20 @@
+import logging
 import multiprocessing
 import os
+import resource
 import signal
+import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecosorter.datasets.cache import Cache
-from ecosorter.errors import RecipeError
+from ecosorter.datasets import cache as cache_module
+from ecosorter.datasets.cache import Cache, default_folder
+from ecosorter.errors import CacheError, RecipeError
 
 
 def test_gives_back_what_was_put_and_nothing_else(tmp_path: Path) -> None:
@@ -86,3 +91,124 @@ def test_a_nonsensical_cap_is_refused(value: str, tmp_path: Path, monkeypatch: p
 def test_the_cap_is_taken_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ECOSORTER_CACHE_GB", "0.25")
     assert Cache(tmp_path).usage().max_bytes == 250_000_000
+
+
+def _text_file(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "features.sqlite").write_text("my shopping list\n" * 100)
+
+
+def _half_a_file(folder: Path) -> None:
+    Cache(folder).put_many({str(number): os.urandom(5_000) for number in range(50)})
+    path = folder / "features.sqlite"
+    path.write_bytes(path.read_bytes()[:20_000].ljust(40_000, b"x"))
+
+
+def _another_table(folder: Path) -> None:
+    folder.mkdir()
+    with sqlite3.connect(folder / "features.sqlite") as db:
+        db.execute("CREATE TABLE contents (something TEXT)")
+
+
+def _file_in_the_way(folder: Path) -> None:
+    folder.touch()
+
+
+def _folder_in_the_way(folder: Path) -> None:
+    (folder / "features.sqlite").mkdir(parents=True)
+
+
+DAMAGED = [_text_file, _half_a_file, _another_table]
+IN_THE_WAY = [_file_in_the_way, _folder_in_the_way]
+
+
+@pytest.mark.parametrize("spoil", DAMAGED + IN_THE_WAY)
+def test_a_cache_that_fails_is_one_warning_and_no_error(
+    spoil: Callable[[Path], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    spoil(tmp_path / "cache")
+    cache = Cache(tmp_path / "cache")
+    for _ in range(2):
+        assert list(cache.get_many(["a", "b"])) == []
+        cache.put_many({"a": b"1"})
+    (said,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert f"The cache {tmp_path / 'cache' / 'features.sqlite'} cannot be used (" in said.getMessage()
+    assert said.getMessage().endswith("The work goes on without it.")
+    with pytest.raises(CacheError, match="cannot be used"):
+        cache.usage()
+
+
+@pytest.mark.parametrize("spoil", DAMAGED)
+def test_clearing_mends_a_damaged_file(spoil: Callable[[Path], None], tmp_path: Path) -> None:
+    spoil(tmp_path / "cache")
+    cache = Cache(tmp_path / "cache")
+    cache.put_many({"a": b"lost"})
+    cache.clear()
+    cache.put_many({"a": b"1"})
+    assert dict(cache.get_many(["a"])) == {"a": b"1"}
+
+
+@pytest.mark.parametrize("spoil", IN_THE_WAY)
+def test_clearing_removes_nothing_that_is_not_its_own(spoil: Callable[[Path], None], tmp_path: Path) -> None:
+    spoil(tmp_path / "cache")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(CacheError, match="cannot be cleared"):
+        Cache(tmp_path / "cache").clear()
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_cache_that_another_program_holds_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(cache_module, "_WAIT", 0.05)
+    Cache(tmp_path).put_many({"a": b"1"})
+    other = sqlite3.connect(tmp_path / "features.sqlite")
+    other.execute("BEGIN EXCLUSIVE")
+    waiting = Cache(tmp_path)
+    waiting.put_many({"b": b"2"})
+    assert "locked" in caplog.text
+    with pytest.raises(CacheError, match="cannot be cleared"):
+        waiting.clear()
+    other.rollback()
+    other.close()
+    assert dict(Cache(tmp_path).get_many(["a"])) == {"a": b"1"}
+
+
+def _fill(folder: Path, told: "multiprocessing.Queue[str]") -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+    logging.getLogger("ecosorter").addHandler(handler := logging.Handler())
+    handler.emit = lambda record: told.put(record.getMessage())  # type: ignore[method-assign]
+    cache = Cache(folder)
+    for number in range(100):
+        cache.put_many({str(number): bytes(10_000)})
+    told.put("finished")
+
+
+def test_a_full_disk_stops_nothing(tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    told = spawn.Queue()
+    worker = spawn.Process(target=_fill, args=(tmp_path, told))
+    worker.start()
+    assert "cannot be used" in told.get(timeout=60)
+    assert told.get(timeout=60) == "finished"
+    worker.join()
+    cache = Cache(tmp_path)
+    assert 0 < cache.usage().entries < 100  # what was stored before is there
+    cache.clear()
+    assert cache.usage().entries == 0
+
+
+def test_a_user_without_a_home_has_no_cache_and_works_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("ECOSORTER_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    cache = Cache(default_folder())
+    assert list(cache.get_many(["a"])) == []
+    assert "cannot be used" in caplog.text

@@ -14,16 +14,16 @@ from ecosorter.datasets.class_names import understand
 from ecosorter.decision import Thresholds, softmax
 from ecosorter.errors import BundleError, DatasetError
 from ecosorter.teaching.bank import read_bank
-from ecosorter.teaching.features import LOOKS, look_features
+from ecosorter.teaching.features import AUGMENTATIONS, augmented_features
 from ecosorter.teaching.linear_head import LinearHead, find_head, with_head
 from ecosorter.teaching.recalibrate import match_confidence, recalibrate
 from ecosorter.teaching.refit import balanced_weights, refit
-from ecosorter.teaching.relabel import kin
-from ecosorter.teaching.result import Change, Lesson, changes
-from ecosorter.teaching.teach import Request, teach
+from ecosorter.teaching.relabel import rows_to_relabel
+from ecosorter.teaching.result import ClassChange, TeachResult, compare_classes
+from ecosorter.teaching.teach import teach
 from ecosorter.training.backbones.graphs import Layer
+from tests.teaching.teachable import KNOWN, SPEC, WIDTH, class_folders, teachable, tinted, with_layers
 from tests.tiny import encoded, tiny_info, tiny_model
-from tests.training.lessons import KNOWN, SPEC, WIDTH, class_folders, teachable, tinted, with_layers
 
 SEVEN = ("kaca", "kardus", "kertas", "khusus", "logam", "organik", "plastik")
 
@@ -34,12 +34,12 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 
 @pytest.fixture(scope="module")
-def taught(base: Bundle, tmp_path_factory: pytest.TempPathFactory) -> tuple[Lesson, Bundle]:
+def taught(base: Bundle, tmp_path_factory: pytest.TempPathFactory) -> tuple[TeachResult, Bundle]:
     """Two new classes of 20 photos, and some of a class that the model knows."""
     folder = tmp_path_factory.mktemp("taught")
     photos = class_folders(folder / "rumah", {"baterai": 20, "popok": 20, "glass:kaca": 10})
     (photos / "popok" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    return teach(Request((photos,), folder / "out", base.folder)), read_bundle(folder / "out")
+    return teach([photos], folder / "out", model=base.folder), read_bundle(folder / "out")
 
 
 def found(bundle: Bundle, label: str, photos: int = 20) -> float:
@@ -48,41 +48,41 @@ def found(bundle: Bundle, label: str, photos: int = 20) -> float:
     return float(np.mean([answer.best == label for answer in Classifier.load(bundle.folder).classify(images)]))
 
 
-def test_new_classes_are_found_and_old_ones_kept(base: Bundle, taught: tuple[Lesson, Bundle]) -> None:
-    lesson, bundle = taught
+def test_new_classes_are_found_and_old_ones_kept(base: Bundle, taught: tuple[TeachResult, Bundle]) -> None:
+    result, bundle = taught
     assert bundle.info.classes == (*KNOWN, "baterai", "popok")
-    assert lesson.new == ("baterai", "popok")
-    for label in lesson.new:
+    assert result.new == ("baterai", "popok")
+    for label in result.new:
         assert found(bundle, label) >= 0.8
-        assert lesson.own[label].after >= 0.8
+        assert result.own[label].after >= 0.8
     for label in KNOWN:
         assert found(bundle, label) >= found(base, label) - 0.02
-        assert lesson.known[label].after >= 0.9
+        assert result.known[label].after >= 0.9
 
 
-def test_the_lesson_tells_what_was_done(base: Bundle, taught: tuple[Lesson, Bundle]) -> None:
-    lesson, _ = taught
-    assert {name.name: (name.label, name.how, name.photos) for name in lesson.names} == {
+def test_the_lesson_tells_what_was_done(base: Bundle, taught: tuple[TeachResult, Bundle]) -> None:
+    result, _ = taught
+    assert {name.name: (name.label, name.how, name.photos) for name in result.names} == {
         "glass": ("kaca", "alias", 10),
         "baterai": ("baterai", "new", 20),
         "popok": ("popok", "new", 21),
     }
-    assert lesson.left_out.keys() <= {"truncated", "corrupt"}
-    assert sum(lesson.left_out.values()) == 1
-    assert lesson.part_of == {"baterai": "khusus", "popok": "khusus"}
-    assert {label: change.photos for label, change in lesson.own.items()} == {"kaca": 10, "baterai": 20, "popok": 20}
-    assert lesson.own["baterai"].before is None
-    assert lesson.own["kaca"].before is not None
-    assert {label: change.photos for label, change in lesson.known.items()} == dict.fromkeys(KNOWN, 40)
+    assert result.left_out.keys() <= {"truncated", "corrupt"}
+    assert sum(result.left_out.values()) == 1
+    assert result.part_of == {"baterai": "khusus", "popok": "khusus"}
+    assert {label: change.photos for label, change in result.own.items()} == {"kaca": 10, "baterai": 20, "popok": 20}
+    assert result.own["baterai"].before is None
+    assert result.own["kaca"].before is not None
+    assert {label: change.photos for label, change in result.known.items()} == dict.fromkeys(KNOWN, 40)
 
 
-def test_the_bundle_says_what_it_is(base: Bundle, taught: tuple[Lesson, Bundle]) -> None:
-    lesson, bundle = taught
+def test_the_bundle_says_what_it_is(base: Bundle, taught: tuple[TeachResult, Bundle]) -> None:
+    result, bundle = taught
     assert bundle.info.name == "tiny-taught"
     assert bundle.info.preprocess == base.info.preprocess
     assert bundle.info.recipe["base"] == {"name": "tiny", "version": "1", "sha256": base.info.sha256}
     assert bundle.info.metrics["base"] == base.info.metrics
-    assert Lesson.model_validate(bundle.info.metrics["lesson"]) == lesson
+    assert TeachResult.model_validate(bundle.info.metrics["teaching"]) == result
     assert [(source.name, source.photos) for source in bundle.info.data] == [("colours", 4), ("rumah", 50)]
     card = (bundle.folder / "README.md").read_text(encoding="utf-8")
     assert "`glass`: 10 photos, taken for `kaca`" in card
@@ -91,20 +91,20 @@ def test_the_bundle_says_what_it_is(base: Bundle, taught: tuple[Lesson, Bundle])
     json.loads((bundle.folder / "bundle.json").read_text(encoding="utf-8"))
 
 
-def test_it_never_grows_bolder(base: Bundle, taught: tuple[Lesson, Bundle]) -> None:
+def test_it_never_grows_bolder(base: Bundle, taught: tuple[TeachResult, Bundle]) -> None:
     _, bundle = taught
     assert bundle.info.temperature >= base.info.temperature
     assert bundle.info.thresholds.confidence >= base.info.thresholds.confidence
     assert bundle.info.thresholds.conformal >= base.info.thresholds.conformal
 
 
-def test_what_was_taught_can_be_taught_again(taught: tuple[Lesson, Bundle], tmp_path: Path) -> None:
+def test_what_was_taught_can_be_taught_again(taught: tuple[TeachResult, Bundle], tmp_path: Path) -> None:
     first, bundle = taught
     bank = read_bank(bundle)
     assert bank.classes == bundle.info.classes
     assert len(bank.labels) == 120 + 50
     again = class_folders(tmp_path / "rumah", {"baterai": 20, "popok": 20})  # the same photos once more
-    second = teach(Request((again,), tmp_path / "again", bundle.folder))
+    second = teach([again], tmp_path / "again", model=bundle.folder)
     assert second.new == ()
     assert {name.how for name in second.names} == {"known"}
     assert "baterai" not in second.known  # they left the bank: else they would not be held out
@@ -117,7 +117,7 @@ def test_what_was_taught_can_be_taught_again(taught: tuple[Lesson, Bundle], tmp_
 def test_the_same_photos_give_the_same_model(base: Bundle, tmp_path: Path) -> None:
     photos = class_folders(tmp_path / "a", {"baterai": 6, "popok": 6})
     for name in ("one", "two"):
-        teach(Request((photos,), tmp_path / name, base.folder))
+        teach([photos], tmp_path / name, model=base.folder)
     one, two = (read_bundle(tmp_path / name) for name in ("one", "two"))
     assert one.info.sha256 == two.info.sha256
     assert one.info.bank_sha256 == two.info.bank_sha256
@@ -126,19 +126,19 @@ def test_the_same_photos_give_the_same_model(base: Bundle, tmp_path: Path) -> No
 def test_a_kind_that_was_part_of_an_old_class_leaves_it(tmp_path: Path) -> None:
     """The bank is full of batteries under the name of `khusus`: they must not speak against `baterai`."""
     base = teachable(tmp_path / "base", also={"baterai": "khusus"})
-    lesson = teach(Request((class_folders(tmp_path / "own", {"baterai": 20}),), tmp_path / "out", base.folder))
-    assert lesson.part_of == {"baterai": "khusus"}
+    result = teach([class_folders(tmp_path / "own", {"baterai": 20})], tmp_path / "out", model=base.folder)
+    assert result.part_of == {"baterai": "khusus"}
     assert found(read_bundle(tmp_path / "out"), "baterai") >= 0.8
     assert found(read_bundle(tmp_path / "out"), "khusus") >= 0.9
-    khusus = lesson.known["khusus"]
+    khusus = result.known["khusus"]
     assert khusus.photos == 80
     assert khusus.moved >= 30
     assert khusus.lost
 
 
 def test_only_known_classes_may_be_taught(base: Bundle, tmp_path: Path) -> None:
-    lesson = teach(Request((class_folders(tmp_path / "own", {"organik": 8}),), tmp_path / "out", base.folder))
-    assert lesson.new == ()
+    result = teach([class_folders(tmp_path / "own", {"organik": 8})], tmp_path / "out", model=base.folder)
+    assert result.new == ()
     assert read_bundle(tmp_path / "out").info.classes == KNOWN
 
 
@@ -148,8 +148,8 @@ def test_signals_stay_and_let_the_own_photos_pass(tmp_path: Path) -> None:
     photos = class_folders(tmp_path / "own", {"baterai": 20})
     answers = Classifier.load(base.folder).classify(sorted(photos.rglob("*.png")))
     assert {answer.reason for answer in answers} == {"no_waste"}
-    lesson = teach(Request((photos,), tmp_path / "out", base.folder))
-    assert (lesson.no_waste, lesson.looked_at) == (20, 20)
+    result = teach([photos], tmp_path / "out", model=base.folder)
+    assert (result.no_waste, result.checked) == (20, 20)
     answers = Classifier.load(tmp_path / "out").classify(sorted(photos.rglob("*.png")))
     assert sum(answer.reason == "no_waste" for answer in answers) <= 1
 
@@ -159,25 +159,25 @@ def test_what_stands_in_the_way_is_kept(base: Bundle, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").touch()
     with pytest.raises(BundleError, match="exists already"):
-        teach(Request((photos,), tmp_path / "out", base.folder))
+        teach([photos], tmp_path / "out", model=base.folder)
 
 
 def test_one_photo_is_too_few(base: Bundle, tmp_path: Path) -> None:
     photos = class_folders(tmp_path / "own", {"baterai": 1, "popok": 5})
     (photos / "baterai" / "copy.png").write_bytes(next((photos / "baterai").iterdir()).read_bytes())
     with pytest.raises(DatasetError, match="'baterai' has fewer than 2 different photos"):
-        teach(Request((photos,), tmp_path / "out", base.folder))
+        teach([photos], tmp_path / "out", model=base.folder)
     assert not (tmp_path / "out").exists()
 
 
 def test_models_that_cannot_be_taught_are_refused(tmp_path: Path) -> None:
     photos = class_folders(tmp_path / "own", {"baterai": 4})
     with pytest.raises(BundleError, match="would forget"):
-        teach(Request((photos,), tmp_path / "out", teachable(tmp_path / "bare", bank=False).folder))
+        teach([photos], tmp_path / "out", model=teachable(tmp_path / "bare", bank=False).folder)
     content = teachable(tmp_path / "other").read_bank()
     convolution = write_bundle(tmp_path / "a", tiny_model(), tiny_info((*KNOWN, "plastik")), "card", bank=content)
     with pytest.raises(BundleError, match="not one linear layer"):
-        teach(Request((photos,), tmp_path / "out", convolution.folder))
+        teach([photos], tmp_path / "out", model=convolution.folder)
 
 
 # Its parts
@@ -227,12 +227,12 @@ def test_a_perceptron_is_no_linear_head() -> None:
         find_head(with_layers([hidden, last]))
 
 
-def test_looks_are_features_of_what_is_seen(base: Bundle, tmp_path: Path) -> None:
+def test_the_first_augmented_view_is_what_a_predictor_sees(base: Bundle, tmp_path: Path) -> None:
     photos = sorted(class_folders(tmp_path / "own", {"baterai": 3}).rglob("*.png"))
-    features = look_features(base, photos, lambda _: None)
-    assert features.shape == (3, len(LOOKS), WIDTH)
-    for look in range(1, len(LOOKS)):
-        assert not np.allclose(features[:, 0], features[:, look], atol=1e-3)
+    features = augmented_features(base, photos, lambda _: None)
+    assert features.shape == (3, len(AUGMENTATIONS), WIDTH)
+    for other in range(1, len(AUGMENTATIONS)):
+        assert not np.allclose(features[:, 0], features[:, other], atol=1e-3)
     answers = Classifier.load(base.folder).classify(photos)
     logits = find_head(onnx.load(base.model_path))(features[:, 0])
     expected = softmax(logits, base.info.temperature)
@@ -284,17 +284,17 @@ def test_a_class_that_was_part_of_another_starts_as_it() -> None:
     assert np.allclose([of_first[3], of_last[3], of_none[3]], [2, -2, 0], atol=1e-5)
 
 
-def test_kin_are_the_rows_that_look_like_the_new_class() -> None:
+def test_relabelled_are_the_rows_that_look_like_the_new_class() -> None:
     random = np.random.default_rng(0)
     others, new = random.normal(size=(200, 30)), random.normal(size=(20, 30))
     hidden = random.normal(size=(50, 30))
     for rows in (new, hidden):
         rows[:, 0] += 5
     old = np.concatenate([others, hidden]).astype(np.float32)
-    found = kin(old, new.astype(np.float32))
+    found = rows_to_relabel(old, new.astype(np.float32))
     assert found[200:].mean() >= 0.9
     assert found[:200].mean() <= 0.05
-    assert not kin(old[:1], new.astype(np.float32)).any()
+    assert not rows_to_relabel(old[:1], new.astype(np.float32)).any()
 
 
 def test_match_confidence() -> None:
@@ -320,16 +320,16 @@ def test_own_photos_that_it_gets_wrong_make_it_careful() -> None:
     assert careful[1].conformal > calm[1].conformal >= 0.2
 
 
-def test_changes_count_what_moved_to_a_new_class() -> None:
+def test_the_comparison_counts_what_moved_to_a_new_class() -> None:
     labels = np.array([0, 0, 0, 1, 2])
     before = np.eye(2, dtype=np.float32)[[0, 0, 1, 1, 0]]
     after = np.eye(3, dtype=np.float32)[[0, 2, 0, 1, 2]]
-    found = changes(before, after, labels, ("a", "b", "c"))
-    assert found["a"] == Change(photos=3, before=2 / 3, after=2 / 3, moved=1)
-    assert found["b"] == Change(photos=1, before=1, after=1)
-    assert found["c"] == Change(photos=1, before=None, after=1)
-    assert Change(photos=100, before=0.9, after=0.879).lost
-    assert not Change(photos=100, before=0.9, after=0.88).lost
+    found = compare_classes(before, after, labels, ("a", "b", "c"))
+    assert found["a"] == ClassChange(photos=3, before=2 / 3, after=2 / 3, moved=1)
+    assert found["b"] == ClassChange(photos=1, before=1, after=1)
+    assert found["c"] == ClassChange(photos=1, before=None, after=1)
+    assert ClassChange(photos=100, before=0.9, after=0.879).lost
+    assert not ClassChange(photos=100, before=0.9, after=0.88).lost
 
 
 # Names of folders

@@ -15,6 +15,7 @@ from ecosorter.cli import cache, corrections, models, photos, token
 from ecosorter.cli.classify import classify
 from ecosorter.cli.evaluate import evaluate
 from ecosorter.cli.explain import explain
+from ecosorter.cli.extras import extra_of
 from ecosorter.cli.guide import guide
 from ecosorter.cli.serve import serve
 from ecosorter.cli.sort import sort
@@ -78,7 +79,9 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("ecosorter"):
             raise
-        _fail(f"this needs {error.name}, which comes with an extra, [train] or [serve] (see the README).")
+        extra = extra_of(error.name or "")
+        how = f"which comes with the extra [{extra}]: pip install 'ecosorter[{extra}]'" if extra else "which is missing"
+        _fail(f"this needs {error.name}, {how}")
     except BrokenPipeError:  # whoever read standard output has seen enough
         _discard(sys.stdout)
         sys.exit(1)

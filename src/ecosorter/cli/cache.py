@@ -3,6 +3,8 @@
 import typer
 from rich.console import Console
 
+from ecosorter.errors import CacheError
+
 app = typer.Typer(help="Show or clear the cache of features.", no_args_is_help=True)
 
 
@@ -26,6 +28,11 @@ def clear() -> None:
     from ecosorter.datasets.cache import Cache  # noqa: PLC0415
 
     cache = Cache()
-    before = cache.usage()
+    try:
+        before = cache.usage()
+    except CacheError:
+        cache.clear()
+        Console(soft_wrap=True).print(f"Removed {cache.path}, which could not be read.", markup=False, highlight=False)
+        return
     cache.clear()
     Console().print(f"Removed {before.entries:,} entries, {before.bytes / 1e6:,.1f} MB.", highlight=False)

@@ -15,7 +15,7 @@ from ecosorter.cli.options import LangOption, ModelOption, language
 from ecosorter.texts import Language, class_name, texts
 
 if TYPE_CHECKING:
-    from ecosorter.teaching.result import Change, Lesson
+    from ecosorter.teaching.result import ClassChange, TeachResult
 
 
 def teach(
@@ -32,16 +32,14 @@ def teach(
 
     A folder whose name the model knows adds to that class. Any other name is a new class.
     """
-    from ecosorter.teaching.teach import Request  # noqa: PLC0415  # other commands start without what these need
-    from ecosorter.teaching.teach import teach as run  # noqa: PLC0415
+    from ecosorter.teaching.teach import teach as run  # noqa: PLC0415  # other commands start without what this needs
 
-    request = Request(photos=tuple(photos), out=out, model=model, own_classes=classes == "own")
     with Bars() as bars:
-        lesson = run(request, bars)
-    _print(lesson, out, language(lang))
+        result = run(photos, out, model=model, own_classes=classes == "own", progress=bars)
+    _print(result, out, language(lang))
 
 
-def _print(lesson: "Lesson", out: Path, speak: Language) -> None:
+def _print(result: "TeachResult", out: Path, speak: Language) -> None:
     text = texts("teach", speak)
     console = Console()
 
@@ -49,41 +47,41 @@ def _print(lesson: "Lesson", out: Path, speak: Language) -> None:
         console.print(Text(text[key].format(**values), style), soft_wrap=True)
 
     names = _table(text["names"], {text["folder"]: "left", text["photos"]: "right", text["class"]: "left", "": "left"})
-    for name in lesson.names:
+    for name in result.names:
         names.add_row(_text(name.name), str(name.photos), _text(class_name(name.label, speak)), text[name.how])
     console.print(names)
     say("names_hint", "dim")
-    for child, parent in lesson.part_of.items():
+    for child, parent in result.part_of.items():
         say("part_of", child=class_name(child, speak), parent=class_name(parent, speak))
     console.print()
-    console.print(_changes(text["own"], lesson.own, text, speak))
+    console.print(_changes(text["own"], result.own, text, speak))
     say(
         "answered",
-        before=_percent(lesson.answered[0]),
-        after=_percent(lesson.answered[1]),
-        right_before=_percent(lesson.right[0]),
-        right_after=_percent(lesson.right[1]),
+        before=_percent(result.answered[0]),
+        after=_percent(result.answered[1]),
+        right_before=_percent(result.right[0]),
+        right_after=_percent(result.right[1]),
     )
     console.print()
-    console.print(_changes(text["memory"], lesson.known, text, speak))
-    for where, changes in (("lost_own", lesson.own), ("lost_known", lesson.known)):
+    console.print(_changes(text["memory"], result.known, text, speak))
+    for where, changes in (("lost_own", result.own), ("lost_known", result.known)):
         for label, change in changes.items():
             if change.lost:
                 key = "lost_moved" if change.moved and where == "lost_known" else where
                 points = f"{100 * (float(change.before or 0) - change.after):.1f}"
                 values = {"points": points, "photos": change.photos, "moved": change.moved}
                 say(key, "bold red", name=class_name(label, speak), **values)
-    for label in lesson.weak:
-        say("weak", "yellow", name=class_name(label, speak), recall=_percent(lesson.own[label].after))
-    if lesson.left_out:
-        kinds = ", ".join(f"{number} {status}" for status, number in lesson.left_out.items())
-        say("left_out", "yellow", number=sum(lesson.left_out.values()), kinds=kinds)
-    if lesson.no_waste:
-        say("no_waste", "yellow", number=lesson.no_waste, of=lesson.looked_at)
+    for label in result.weak:
+        say("weak", "yellow", name=class_name(label, speak), recall=_percent(result.own[label].after))
+    if result.left_out:
+        kinds = ", ".join(f"{number} {status}" for status, number in result.left_out.items())
+        say("left_out", "yellow", number=sum(result.left_out.values()), kinds=kinds)
+    if result.no_waste:
+        say("no_waste", "yellow", number=result.no_waste, of=result.checked)
     say("saved", folder=out)
 
 
-def _changes(title: str, changes: "Mapping[str, Change]", text: Mapping[str, str], speak: Language) -> Table:
+def _changes(title: str, changes: "Mapping[str, ClassChange]", text: Mapping[str, str], speak: Language) -> Table:
     moved = any(change.moved for change in changes.values())
     keys = ("photos", "before", "after", "change", *["moved"] * moved)
     table = _table(title, {text["class"]: "left", **{text[key]: "right" for key in keys}})

@@ -5,10 +5,9 @@ The page needs no network, no script and no other file, and a content security p
 
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from ecosorter.datasets.audit import Audit, Copies, findings
 from ecosorter.files import write_text
+from ecosorter.rendering import render
 from ecosorter.texts import Language, class_name, texts
 from ecosorter.thumbnails import data_uris
 
@@ -41,13 +40,9 @@ def write_audit_page(path: Path, audit: Audit, *, language: Language = "en") -> 
         for photo in copies.photos[:_SHOWN_IN_A_SET]
     }
     pictures = data_uris(shown.values(), _SIDE)
-    environment = Environment(
-        loader=PackageLoader("ecosorter.datasets"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
-    html = environment.get_template("audit.html.j2").render(
+    html = render(
+        "ecosorter.datasets",
+        "audit.html.j2",
         t=lambda key, **fields: words[key].format(**fields),
         name=lambda label: class_name(label, language),
         caption=lambda copies: _caption(copies, words),

@@ -2,8 +2,11 @@
 
 What is stored is derived (features, photo facts), so losing an entry costs time, never data. SQLite's
 write-ahead log keeps the file whole through a kill at any moment and lets several processes share it.
+
+A cache that fails never stops the work: the first failure is logged, and from then on nothing is kept.
 """
 
+import logging
 import os
 import sqlite3
 import time
@@ -12,12 +15,18 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecosorter.errors import RecipeError
+from ecosorter.errors import CacheError, RecipeError
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_MAX_BYTES = 5_000_000_000
 """Room for the flattened ResNet50 features of 20,000 photos, or the pooled ones of a million."""
 
-_KEYS_A_QUERY = 500  # SQLite's own limit on parameters is at least 999
+_FILE = "features.sqlite"
+_WAIT = 20  # seconds for another process that writes
+_FAILURES = (OSError, sqlite3.Error)
+
+_KEYS_A_QUERY = 200  # whose values are in memory together; SQLite's own limit on parameters is at least 999
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -34,7 +43,12 @@ def default_folder() -> Path:
     named = os.environ.get("ECOSORTER_CACHE")
     if named:
         return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ecosorter"
+    if shared := os.environ.get("XDG_CACHE_HOME"):
+        return Path(shared) / "ecosorter"
+    try:
+        return Path.home() / ".cache" / "ecosorter"
+    except RuntimeError:  # a user without a home, as in some containers
+        return Path(os.devnull) / "ecosorter"  # which cannot be made, as `Cache` will say
 
 
 def default_max_bytes() -> int:
@@ -75,53 +89,108 @@ class Cache:
     def __init__(self, folder: Path | None = None, max_bytes: int | None = None) -> None:
         self.folder = folder or default_folder()
         self.max_bytes = default_max_bytes() if max_bytes is None else max_bytes
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.path = self.folder / "features.sqlite"
-        with self._connection() as db:
-            db.executescript(_SCHEMA)
+        self.path = self.folder / _FILE
+        self._failed = False
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self.path, timeout=60)) as db:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(self.path, timeout=_WAIT)) as db:
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=NORMAL")
+            db.executescript(_SCHEMA)
             with db:
                 yield db
 
     def get_many(self, keys: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """Yield (key, value) for each key that is stored, and mark those as used now."""
+        """Yield (key, value) for each key that is stored, and mark those as used now; nothing once it has failed."""
+        for start in range(0, len(keys), _KEYS_A_QUERY):
+            if self._failed:
+                return
+            try:
+                found = self._get(keys[start : start + _KEYS_A_QUERY])
+            except _FAILURES as error:
+                self._give_up(error)
+                return
+            yield from found
+
+    def _get(self, keys: Sequence[str]) -> list[tuple[str, bytes]]:
+        marks = ",".join("?" * len(keys))
         with self._connection() as db:
-            for start in range(0, len(keys), _KEYS_A_QUERY):
-                some = keys[start : start + _KEYS_A_QUERY]
-                marks = ",".join("?" * len(some))
-                yield from db.execute(f"SELECT key, value FROM contents WHERE key IN ({marks})", some)  # noqa: S608
-                db.execute(f"UPDATE entries SET used = ? WHERE key IN ({marks})", [time.time(), *some])  # noqa: S608
+            found = db.execute(f"SELECT key, value FROM contents WHERE key IN ({marks})", keys).fetchall()  # noqa: S608
+            if found:
+                db.execute(f"UPDATE entries SET used = ? WHERE key IN ({marks})", [time.time(), *keys])  # noqa: S608
+        return found
 
     def put_many(self, items: Mapping[str, bytes]) -> None:
         """Store every item in one transaction, then drop the least recently used above the cap."""
+        if self._failed:
+            return
         now = time.time()
-        with self._connection() as db:
-            db.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?)", items.items())
-            db.executemany(
-                "INSERT OR REPLACE INTO entries VALUES (?, ?, ?)",
-                [(key, len(value), now) for key, value in items.items()],
-            )
-            self._evict(db)
+        try:
+            with self._connection() as db:
+                db.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?)", items.items())
+                db.executemany(
+                    "INSERT OR REPLACE INTO entries VALUES (?, ?, ?)",
+                    [(key, len(value), now) for key, value in items.items()],
+                )
+                self._evict(db)
+        except _FAILURES as error:
+            self._give_up(error)
 
     def usage(self) -> Usage:
-        """Return how much is stored."""
-        with self._connection() as db:
-            entries, size = db.execute("SELECT count(*), coalesce(sum(bytes), 0) FROM entries").fetchone()
+        """Return how much is stored.
+
+        Raises:
+            CacheError: it cannot be read.
+        """
+        try:
+            with self._connection() as db:
+                db.execute("SELECT key, value FROM contents LIMIT 0")  # another program's table would be found out
+                entries, size = db.execute("SELECT count(*), coalesce(sum(bytes), 0) FROM entries").fetchone()
+        except _FAILURES as error:
+            raise CacheError(self._fault(error)) from error
         return Usage(entries, size, self.max_bytes)
 
     def clear(self) -> None:
-        """Remove every entry and give the room back to the disk."""
-        with self._connection() as db:
-            db.execute("DELETE FROM entries")
-            db.execute("DELETE FROM contents")
-        with closing(sqlite3.connect(self.path, timeout=60)) as db:
-            db.execute("VACUUM")
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        """Remove every entry and give the room back to the disk; a file that cannot be read is removed whole.
+
+        Raises:
+            CacheError: not even that can be done.
+        """
+        try:
+            with self._connection() as db:
+                db.execute("DROP TABLE entries")
+                db.execute("DROP TABLE contents")
+            with closing(sqlite3.connect(self.path, timeout=_WAIT)) as db:
+                db.execute("VACUUM")
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except _FAILURES as error:
+            self._remove(error)
+        self._failed = False
+
+    def _remove(self, because: Exception) -> None:
+        """Remove the file, unless another program is at work in it."""
+        try:
+            if getattr(because, "sqlite_errorcode", None) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise because
+            for ending in ("", "-wal", "-shm", "-journal"):
+                self.path.with_name(_FILE + ending).unlink(missing_ok=True)
+        except _FAILURES as error:
+            raise CacheError(
+                f"The cache {self.path} cannot be cleared ({_why(error)}); end what uses it or remove it by hand, or "
+                "name another folder in ECOSORTER_CACHE."
+            ) from error
+
+    def _give_up(self, error: Exception) -> None:
+        self._failed = True
+        _log.warning("%s The work goes on without it.", self._fault(error))
+
+    def _fault(self, error: Exception) -> str:
+        return (
+            f"The cache {self.path} cannot be used ({_why(error)}). `ecosorter cache clear` mends a damaged one; "
+            "ECOSORTER_CACHE names another folder."
+        )
 
     def _evict(self, db: sqlite3.Connection) -> None:
         (size,) = db.execute("SELECT coalesce(sum(bytes), 0) FROM entries").fetchone()
@@ -133,3 +202,7 @@ class Cache:
             size -= length
             if size <= self.max_bytes:
                 return
+
+
+def _why(error: Exception) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)

@@ -1,4 +1,4 @@
-"""What a taught model says of itself: its `bundle.json` and its card."""
+"""Describe a taught model: its `bundle.json` and its card."""
 
 import platform
 import re
@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from ecosorter.bundle import CARD, Bundle, BundleInfo, DataSource
 from ecosorter.datasets.dataset import PhotoRow, fingerprint
 from ecosorter.datasets.scan import PhotoFacts
 from ecosorter.decision import Thresholds
+from ecosorter.rendering import render
 from ecosorter.teaching.refit import HOLD_NEW, HOLD_OLD, OWN_SHARE
-from ecosorter.teaching.result import Lesson
+from ecosorter.teaching.result import TeachResult
 
 _LIBRARIES = ("ecosorter", "numpy", "scipy", "onnx", "onnxruntime")
 
@@ -23,7 +22,7 @@ def describe(
     classes: Sequence[str],
     rows: Sequence[PhotoRow],
     facts: Sequence[PhotoFacts],
-    lesson: Lesson,
+    result: TeachResult,
     temperature: float,
     thresholds: Thresholds,
 ) -> BundleInfo:
@@ -34,7 +33,7 @@ def describe(
         classes: of the new one.
         rows: the photos that were taught.
         facts: of each row.
-        lesson: what came of it.
+        result: what was measured.
         temperature: of the new model.
         thresholds: of the new model.
     """
@@ -54,7 +53,7 @@ def describe(
             "temperature": temperature,
             "thresholds": thresholds,
             # What was measured before tells of the body; it is not measured again on photos that are not here.
-            "metrics": {"lesson": lesson.model_dump(mode="json"), "base": old.metrics.get("base", old.metrics)},
+            "metrics": {"teaching": result.model_dump(mode="json"), "base": old.metrics.get("base", old.metrics)},
             "data": [*(source for source in old.data if source not in sources), *sources],
             "recipe": {
                 "name": "teach",
@@ -68,22 +67,15 @@ def describe(
     )
 
 
-def taught_card(info: BundleInfo, lesson: Lesson, base: Bundle) -> str:
+def taught_card(info: BundleInfo, result: TeachResult, base: Bundle) -> str:
     """Return the card of a taught model in Markdown; that of the model it came from stands at its end.
 
     Args:
         info: what the new bundle says of itself.
-        lesson: what came of teaching.
+        result: what was measured.
         base: the model that was taught.
     """
-    environment = Environment(
-        loader=PackageLoader("ecosorter.teaching"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701  # Markdown, not HTML
-    )
     card = base.folder / CARD
     before = card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
     lower = re.sub(r"^(#{1,5}) ", r"#\1 ", before, flags=re.MULTILINE)
-    return environment.get_template("taught.md.j2").render(info=info, lesson=lesson, base=base.info, card=lower)
+    return render("ecosorter.teaching", "taught.md.j2", info=info, result=result, base=base.info, card=lower)

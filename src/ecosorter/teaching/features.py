@@ -1,4 +1,4 @@
-"""Features of photos as a bundle's own model gives them, from several looks at each photo."""
+"""Compute features of photos by a bundle's own model, for several augmented views of each photo."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,16 +13,17 @@ from ecosorter.photos import open_photo
 from ecosorter.preprocess import PreprocessSpec, to_pixels
 from ecosorter.progress import Advance
 
-LOOKS = ((1.0, False), (1.0, True), (0.85, False), (0.85, True))
-"""How much of the sides is shown, and whether mirrored. The first is what a predictor sees; all are for training."""
+AUGMENTATIONS = ((1.0, False), (1.0, True), (0.85, False), (0.85, True))
+"""Share of the sides that is shown, and whether mirrored. The first is what a predictor sees; all are for fitting."""
 
 _AT_ONCE = 16  # photos whose pixels are in memory together
 
 
-def look_features(bundle: Bundle, photos: Sequence[Path], advance: Advance) -> NDArray[np.float32]:
-    """Return what the model makes of photos.
+def augmented_features(bundle: Bundle, photos: Sequence[Path], advance: Advance) -> NDArray[np.float32]:
+    """Return the features of every augmented view of photos.
 
-    A look is averaged over the bundle's views, as its logits are when it predicts; for a linear head both are the same.
+    Each is averaged over the bundle's own views, as its logits are when it predicts; for a linear head both are the
+    same.
 
     Args:
         bundle: whose output ``features`` is taken.
@@ -30,7 +31,7 @@ def look_features(bundle: Bundle, photos: Sequence[Path], advance: Advance) -> N
         advance: called as photos are finished.
 
     Returns:
-        ``[n, looks, d]``, in the order of `LOOKS`.
+        ``[n, augmentations, d]``, in the order of `AUGMENTATIONS`.
 
     Raises:
         PhotoError: a photo cannot be used.
@@ -41,9 +42,9 @@ def look_features(bundle: Bundle, photos: Sequence[Path], advance: Advance) -> N
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(photos), _AT_ONCE):
             some = photos[start : start + _AT_ONCE]
-            for pixels in pool.map(lambda photo: _look_pixels(photo, spec), some):
+            for pixels in pool.map(lambda photo: _augmented_pixels(photo, spec), some):
                 (features,) = session.run(["features"], {"pixels": pixels})
-                found.append(features.reshape(len(LOOKS), len(spec.zooms), -1).mean(axis=1))
+                found.append(features.reshape(len(AUGMENTATIONS), len(spec.zooms), -1).mean(axis=1))
             advance(len(some))
     return np.stack(found)
 
@@ -55,13 +56,13 @@ def quiet_options() -> onnxruntime.SessionOptions:
     return options
 
 
-def _look_pixels(photo: Path, spec: PreprocessSpec) -> NDArray[np.uint8]:
-    """Return ``[looks * views, size, size, 3]``."""
-    needed = int((spec.shorter_side or spec.size) / min(spec.zooms) / min(part for part, _ in LOOKS)) + 1
+def _augmented_pixels(photo: Path, spec: PreprocessSpec) -> NDArray[np.uint8]:
+    """Return uint8 ``[augmentations * views, size, size, 3]``."""
+    needed = int((spec.shorter_side or spec.size) / min(spec.zooms) / min(part for part, _ in AUGMENTATIONS)) + 1
     image = open_photo(photo, at_least=(needed, needed))
     views = [
         to_pixels(image, spec, part * zoom)[:, :: -1 if mirrored else 1]
-        for part, mirrored in LOOKS
+        for part, mirrored in AUGMENTATIONS
         for zoom in spec.zooms
     ]
     return np.stack(views)

@@ -1,4 +1,4 @@
-"""Finds the linear head in a bundle's graph, and puts another one in its place.
+"""Find the linear head in a bundle's graph, and put another one in its place.
 
 Only the head is touched: the body may be float or int8, and other outputs stay as they are.
 """

@@ -1,4 +1,4 @@
-"""Temperature and thresholds of a model after it was taught: it may grow more careful, never bolder."""
+"""Fit temperature and thresholds of a taught model: it may grow more careful, never bolder."""
 
 import math
 from typing import Any
@@ -21,7 +21,7 @@ Labels = NDArray[np.int64]
 def recalibrate(
     info: BundleInfo, before: Logits, after: Logits, labels: Labels, own_after: Logits, own_labels: Labels
 ) -> tuple[float, Thresholds]:
-    """Return temperature and thresholds for a refitted head.
+    """Fit temperature and thresholds for a refitted head.
 
     The model itself was trained on the photos of the bank: it is right on them more often than on new ones, and what
     would be fitted on them alone would be too bold. The old temperature was fitted on photos that the old model had

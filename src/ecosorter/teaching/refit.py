@@ -1,4 +1,4 @@
-"""Refits a linear head on photos that it knew and photos that are new, so that it keeps what it knew.
+"""Refit a linear head on photos that it knew and on new ones, so that it keeps what it knew.
 
 Multinomial logistic regression with a penalty on the distance to the old weights. It is measured in features that
 are standardised over what the model knew, so that it means the same for every dimension.

@@ -1,4 +1,4 @@
-"""Finds photos of a new class among what a model knew under the name of an old one.
+"""Find photos of a new class among those that a model knew as an old one.
 
 Whoever teaches `baterai` teaches it to a model whose bank holds batteries as `khusus`. Fitted as they stand, they would
 speak against the new class: few garments were found by a model with others in its bank.
@@ -15,15 +15,17 @@ from threadpoolctl import threadpool_limits
 from ecosorter.datasets.class_names import one_of_the_seven
 from ecosorter.teaching.linear_head import LinearHead
 
-_MISSED = 0.05  # share of the new class's own photos that may look less like it than a row that is taken for kin
+_MISSED = 0.05  # share of the new class's own photos that may look less like it than a row that is relabelled
 _STRENGTH = 0.01  # scikit-learn's C: strong regularisation, since there are more dimensions than photos
 _PARTS = 5
 
 Labels = NDArray[np.int64]
 
 
-def parents(old: LinearHead, features: NDArray[np.float32], labels: Labels, classes: Sequence[str]) -> dict[int, int]:
-    """Return of which old class the like of each new one was part: what its name says, else most of its photos.
+def parent_classes(
+    old: LinearHead, features: NDArray[np.float32], labels: Labels, classes: Sequence[str]
+) -> dict[int, int]:
+    """Return the old class that held each new one: the one that its name says, else that of most of its photos.
 
     Args:
         old: the head that knows only the first of `classes`.
@@ -47,11 +49,11 @@ def parents(old: LinearHead, features: NDArray[np.float32], labels: Labels, clas
     return found
 
 
-def kin(old: NDArray[np.float32], new: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return which rows of an old class look like photos of a new one.
+def rows_to_relabel(old: NDArray[np.float32], new: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Find the rows of an old class that look like photos of a new one.
 
     A classifier learns to tell the two apart although the old ones may hold some of the new (learning from positive
-    and unlabelled examples: Elkan and Noto 2008, https://doi.org/10.1145/1401890.1401920). A row is kin when it looks
+    and unlabelled examples: Elkan and Noto 2008, https://doi.org/10.1145/1401890.1401920). A row counts when it looks
     as much like the new class as nearly all photos of it do, each seen by a classifier that was not fitted on it.
 
     Args:
@@ -59,7 +61,7 @@ def kin(old: NDArray[np.float32], new: NDArray[np.float32]) -> NDArray[np.bool_]
         new: ``[n, d]`` of the new one.
 
     Returns:
-        ``[m]``.
+        bool ``[m]``: the rows that may carry the new label as well.
     """
     parts = min(_PARTS, len(old), len(new))
     if parts < 2:

@@ -1,4 +1,4 @@
-"""What came of teaching a model, as data: the command prints it, the bundle and its card keep it."""
+"""The result of teaching a model, as data: the command prints it, the bundle and its card keep it."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -18,8 +18,8 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Name(_Part):
-    """How the name of a class folder was understood: class, way (class_names.py), and how many photos it has."""
+class FolderName(_Part):
+    """How the name of a class folder was understood: class, way (class_names.py), and number of photos."""
 
     name: str
     label: str
@@ -27,13 +27,13 @@ class Name(_Part):
     photos: int
 
 
-class Change(_Part):
-    """One class before and after the lesson.
+class ClassChange(_Part):
+    """One class before and after teaching.
 
     Attributes:
         photos: of the class.
         before: share of them that the old model finds, 0..1; None for a class that it did not have.
-        after: share that the new head finds, while it was not fitted on them.
+        after: share that the new head finds, out-of-fold.
         moved: how many that the old model found are now taken for a new class.
     """
 
@@ -48,7 +48,7 @@ class Change(_Part):
         return self.before is not None and self.before - self.after > LOSS + 1e-9
 
 
-class Lesson(_Part):
+class TeachResult(_Part):
     """What a model was taught, and what got better and worse.
 
     Attributes:
@@ -56,29 +56,29 @@ class Lesson(_Part):
         names: how the class folders were understood.
         new: classes that it did not have.
         part_of: new classes whose like was so far part of an old one, with that class.
-        own: by class, on the photos that were taught; each was measured by a head that was not fitted on it.
-        known: by class, on the rows of the bank, in the same way. The body of the model was trained on these, so read
-            the change and not the height.
+        own: by class, out-of-fold on the photos that were taught.
+        known: by class, out-of-fold on the rows of the bank. The body of the model was trained on these, so read the
+            change and not the height.
         answered: share of the own photos that are answered (before, after).
         right: share of right answers among those (before, after); None where there are none.
         left_out: photos that could not be read, by status.
-        no_waste: own photos, of `looked_at`, that the old model's signals took for no waste.
-        looked_at: own photos whose signals were looked at.
+        no_waste: own photos, of `checked`, that the old model's signals took for no waste.
+        checked: own photos whose signals were computed.
         temperature: before, after.
         confidence: the threshold before, after.
     """
 
     base: str
-    names: list[Name]
+    names: list[FolderName]
     new: tuple[str, ...]
     part_of: dict[str, str]
-    own: dict[str, Change]
-    known: dict[str, Change]
+    own: dict[str, ClassChange]
+    known: dict[str, ClassChange]
     answered: tuple[float, float]
     right: tuple[float | None, float | None]
     left_out: dict[str, int]
     no_waste: int
-    looked_at: int
+    checked: int
     temperature: tuple[float, float]
     confidence: tuple[float, float]
 
@@ -88,13 +88,13 @@ class Lesson(_Part):
         return [label for label in self.new if self.own[label].after < ENOUGH]
 
 
-def changes(
+def compare_classes(
     before: NDArray[np.float32],
     after: NDArray[np.float32],
     labels: NDArray[np.int64],
     classes: Sequence[str],
-) -> dict[str, Change]:
-    """Return how each class fared that has rows.
+) -> dict[str, ClassChange]:
+    """Compare two heads, class by class; classes without rows are left out.
 
     Args:
         before: ``[n, old classes]`` logits.
@@ -107,7 +107,7 @@ def changes(
     found = {}
     for label in np.unique(labels):
         mine = labels == label
-        found[classes[label]] = Change(
+        found[classes[label]] = ClassChange(
             photos=int(mine.sum()),
             before=float((was[mine] == label).mean()) if label < old else None,
             after=float((now[mine] == label).mean()),
@@ -116,7 +116,7 @@ def changes(
     return found
 
 
-def answers(
+def score_answers(
     probabilities: NDArray[np.float64], labels: NDArray[np.int64], threshold: float
 ) -> tuple[float, float | None]:
     """Return the share of photos that are sure enough to be answered, and the share of right ones among them."""

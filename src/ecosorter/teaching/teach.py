@@ -1,8 +1,8 @@
 """Teach a finished model somebody's own photos, and new classes if there are any, without forgetting what it knew.
 
 The body of the model stays. Its head is refitted on features of the own photos and of the bank together (refit.py,
-bank.py). Everything that is told about the result comes from heads that were not fitted on what they were asked: own
-photos and bank are divided into folds, and each fold is answered by a head that was fitted on the others.
+bank.py). All figures are out-of-fold: own photos and bank are divided into folds, and each fold is predicted by a head
+that was fitted on the others.
 """
 
 from collections import Counter
@@ -29,12 +29,12 @@ from ecosorter.preprocess import decode_views
 from ecosorter.progress import Advance, Progress, Silent
 from ecosorter.teaching.bank import Bank, make_bank, read_bank
 from ecosorter.teaching.card import describe, taught_card
-from ecosorter.teaching.features import LOOKS, look_features, quiet_options
+from ecosorter.teaching.features import AUGMENTATIONS, augmented_features, quiet_options
 from ecosorter.teaching.linear_head import LinearHead, find_head, with_head
 from ecosorter.teaching.recalibrate import recalibrate
 from ecosorter.teaching.refit import balanced_weights, refit
-from ecosorter.teaching.relabel import kin, parents
-from ecosorter.teaching.result import Lesson, Name, answers, changes
+from ecosorter.teaching.relabel import parent_classes, rows_to_relabel
+from ecosorter.teaching.result import FolderName, TeachResult, compare_classes, score_answers
 
 _FOLDS = 5
 _SEED = 0
@@ -48,26 +48,9 @@ _PASS = 0.05  # share of own photos that may fall below a signal's least value
 Labels = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What somebody asks for.
-
-    Attributes:
-        photos: folders and manifests, as for `dataset.read_dataset`.
-        out: folder of the new bundle.
-        model: folder of the bundle to teach; None for the one that comes with EcoSorter.
-        own_classes: take only the model's own names for known (`class_names.understand`).
-    """
-
-    photos: tuple[Path, ...]
-    out: Path
-    model: Path | None = None
-    own_classes: bool = False
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Own:
-    """Somebody's photos: labels ``[n]`` in the new classes, features ``[n, looks, d]``, groups ``[n]``."""
+    """Somebody's photos: labels ``[n]`` in the new classes, features ``[n, augmentations, d]``, groups."""
 
     rows: list[PhotoRow]
     facts: list[PhotoFacts]
@@ -76,11 +59,21 @@ class _Own:
     features: NDArray[np.float32]
 
 
-def teach(request: Request, progress: Progress | None = None) -> Lesson:
+def teach(
+    photos: Sequence[Path],
+    out: Path,
+    *,
+    model: Path | None = None,
+    own_classes: bool = False,
+    progress: Progress | None = None,
+) -> TeachResult:
     """Teach a model and write the new bundle.
 
     Args:
-        request: what is asked for.
+        photos: folders and manifests, as for `read_dataset`.
+        out: folder of the new bundle.
+        model: folder of the bundle to teach; None for the one that comes with EcoSorter.
+        own_classes: take only the model's own names for known (`class_names.understand`).
         progress: is told how far the work is.
 
     Raises:
@@ -89,62 +82,63 @@ def teach(request: Request, progress: Progress | None = None) -> Lesson:
         ExportError: the new graph does not say what the new head says; nothing is written then.
     """
     progress = progress or Silent()
-    if request.out.exists() and (not request.out.is_dir() or any(request.out.iterdir())):
-        raise BundleError(f"{request.out} exists already; give another folder for the new model.")
-    base = Classifier.load(request.model).bundle
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise BundleError(f"{out} exists already; give another folder for the new model.")
+    base = Classifier.load(model).bundle
     bank = read_bank(base)
     graph = onnx.load(base.model_path)
     old = find_head(graph)
     if bank.features.shape[1] != old.weight.shape[0]:
         raise BundleError(f"The bank of {base.folder} is not of its model; copy the whole folder again.")
 
-    photos = read_dataset(request.photos, own_classes=True).rows
-    understood = understand((row.label for row in photos), base.info.classes, own=request.own_classes)
+    rows = read_dataset(photos, own_classes=True).rows
+    understood = understand((row.label for row in rows), base.info.classes, own=own_classes)
     new = tuple(sorted({name.label for name in understood.values()} - set(base.info.classes)))
     classes = (*base.info.classes, *new)
-    own, left_out = _own_photos(base, photos, understood, classes, progress)
+    own, left_out = _own_photos(base, rows, understood, classes, progress)
     bank = _in_order_of(base.info.classes, _without(bank, own.features[:, 0]))
-    found = parents(old, own.features[:, 0], own.labels, classes)
-    allowed = _bank_may_be(bank, own, found, classes)
+    found = parent_classes(old, own.features[:, 0], own.labels, classes)
+    allowed = _possible_classes(bank, own, found, classes)
 
     with progress.stage("head", _FOLDS + 1) as advance:
-        fit = partial(_fitted, old, bank, own, allowed, found)
-        after, own_after = _answers_of_folds(fit, bank, own, len(classes), advance)
+        fit = partial(_fit_head, old, bank, own, allowed, found)
+        after, own_after = _predict_out_of_fold(fit, bank, own, len(classes), advance)
         head = fit(np.arange(len(bank.labels)), np.arange(len(own.labels)))
     before, own_before = old(bank.features), old(own.features[:, 0])
     temperature, thresholds = recalibrate(base.info, before, after, bank.labels, own_after, own.labels)
-    model = with_head(graph, head).SerializeToString()
-    signals = _check(base, model, head, own.rows)
+    taught = with_head(graph, head).SerializeToString()
+    signals = _check(base, taught, head, own.rows)
     thresholds = _let_pass(thresholds, signals)
-    counts = Counter(row.label for row in photos)
-    was = answers(softmax(own_before, base.info.temperature), own.labels, base.info.thresholds.confidence)
-    now = answers(softmax(own_after, temperature), own.labels, thresholds.confidence)
-    lesson = Lesson(
+    counts = Counter(row.label for row in rows)
+    was = score_answers(softmax(own_before, base.info.temperature), own.labels, base.info.thresholds.confidence)
+    now = score_answers(softmax(own_after, temperature), own.labels, thresholds.confidence)
+    result = TeachResult(
         base=f"{base.info.name} {base.info.version}",
         names=[
-            Name(name=name, label=entry.label, how=entry.how, photos=counts[name]) for name, entry in understood.items()
+            FolderName(name=name, label=entry.label, how=entry.how, photos=counts[name])
+            for name, entry in understood.items()
         ],
         new=new,
         part_of={classes[child]: classes[parent] for child, parent in found.items()},
-        own=changes(own_before, own_after, own.labels, classes),
-        known=changes(before, after, bank.labels, classes),
+        own=compare_classes(own_before, own_after, own.labels, classes),
+        known=compare_classes(before, after, bank.labels, classes),
         answered=(was[0], now[0]),
         right=(was[1], now[1]),
         left_out=left_out,
         no_waste=int((signals < list(base.info.thresholds.signals.values())).any(axis=1).sum()),
-        looked_at=len(signals),
+        checked=len(signals),
         temperature=(base.info.temperature, temperature),
         confidence=(base.info.thresholds.confidence, thresholds.confidence),
     )
-    info = describe(base.info, classes, own.rows, own.facts, lesson, temperature, thresholds)
+    info = describe(base.info, classes, own.rows, own.facts, result, temperature, thresholds)
     grown = make_bank(
         np.concatenate([bank.features, own.features[:, 0]]),
         np.concatenate([bank.labels, own.labels]),
         [*bank.row_sources, *(row.source for row in own.rows)],
         classes,
     )
-    write_bundle(request.out, model, info, taught_card(info, lesson, base), bank=grown)
-    return lesson
+    write_bundle(out, taught, info, taught_card(info, result, base), bank=grown)
+    return result
 
 
 def _own_photos(
@@ -154,7 +148,7 @@ def _own_photos(
     classes: Sequence[str],
     progress: Progress,
 ) -> tuple[_Own, dict[str, int]]:
-    """Look at every photo; return the usable ones and how many others there are of each status."""
+    """Return the usable photos with their features, and how many others there are of each status."""
     with progress.stage("photos", len(photos)) as advance:
         facts = photo_facts(photos, None, advance)
     left_out = Counter(fact.status for fact in facts if fact.status != "ok")
@@ -170,7 +164,7 @@ def _own_photos(
                 "measure on is the least, and 20 are a good start."
             )
     with progress.stage("features", len(rows)) as advance:
-        features = look_features(base, [row.path for row in rows], advance)
+        features = augmented_features(base, [row.path for row in rows], advance)
     return _Own(rows, usable, labels, groups, features), dict(left_out)
 
 
@@ -191,17 +185,19 @@ def _in_order_of(classes: Sequence[str], bank: Bank) -> Bank:
     return replace(bank, labels=numbers[bank.labels], classes=tuple(classes))
 
 
-def _bank_may_be(bank: Bank, own: _Own, found: dict[int, int], classes: Sequence[str]) -> NDArray[np.bool_]:
+def _possible_classes(bank: Bank, own: _Own, found: dict[int, int], classes: Sequence[str]) -> NDArray[np.bool_]:
     """Return ``[rows of the bank, classes]``: its class, and the new one that it looks like and that was part of it."""
     allowed = np.eye(len(classes), dtype=np.bool_)[bank.labels]
     deviation = np.maximum(bank.features.std(axis=0), np.finfo(np.float32).eps)
     for child, parent in found.items():
         rows = np.flatnonzero(bank.labels == parent)
-        allowed[rows, child] = kin(bank.features[rows] / deviation, own.features[own.labels == child, 0] / deviation)
+        allowed[rows, child] = rows_to_relabel(
+            bank.features[rows] / deviation, own.features[own.labels == child, 0] / deviation
+        )
     return allowed
 
 
-def _fitted(
+def _fit_head(
     old: LinearHead,
     bank: Bank,
     own: _Own,
@@ -210,11 +206,11 @@ def _fitted(
     bank_rows: Labels,
     own_rows: Labels,
 ) -> LinearHead:
-    """Fit a head on some rows of the bank and some own photos, each seen in every look."""
-    labels = np.concatenate([bank.labels[bank_rows], np.repeat(own.labels[own_rows], len(LOOKS))])
+    """Fit a head on some rows of the bank and some own photos, each photo in every augmented view."""
+    labels = np.concatenate([bank.labels[bank_rows], np.repeat(own.labels[own_rows], len(AUGMENTATIONS))])
     features = np.concatenate([bank.features[bank_rows], own.features[own_rows].reshape(-1, own.features.shape[2])])
     sources = [bank.source_names[i] for i in bank.sources[bank_rows]]
-    sources += [own.rows[i].source for i in own_rows for _ in LOOKS]
+    sources += [own.rows[i].source for i in own_rows for _ in AUGMENTATIONS]
     is_own = np.arange(len(labels)) >= len(bank_rows)
     own_allowed = np.eye(bank_allowed.shape[1], dtype=np.bool_)[labels[is_own]]
     allowed = np.concatenate([bank_allowed[bank_rows], own_allowed])
@@ -222,7 +218,7 @@ def _fitted(
     return refit(old, features, allowed, weights, bank.features, found)
 
 
-def _answers_of_folds(
+def _predict_out_of_fold(
     fit: Callable[[Labels, Labels], LinearHead], bank: Bank, own: _Own, classes: int, advance: Advance
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return logits of every row of the bank and of every own photo, from heads that were not fitted on it."""

@@ -284,7 +284,7 @@ def contrast(one: tuple[float, float, float], other: tuple[float, float, float])
 
 
 def test_words_can_be_read_on_every_ground_in_light_and_dark() -> None:
-    css = files("ecosorter.training").joinpath("templates/report.css").read_text(encoding="utf-8")
+    css = files("ecosorter").joinpath("templates/page.css").read_text(encoding="utf-8")
     schemes = re.findall(r":root \{(.*?)\}", css, flags=re.DOTALL)
     assert len(schemes) == 2
     for scheme in schemes:

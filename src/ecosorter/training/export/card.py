@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from ecosorter.bundle import BundleInfo
 from ecosorter.datasets.sources import known_sources
 from ecosorter.evaluation.scores import Scores
+from ecosorter.rendering import render
 from ecosorter.training.results import RunResult
 
 
@@ -17,15 +16,10 @@ def model_card(info: BundleInfo, result: RunResult) -> str:
         info: what the bundle says of itself.
         result: the run that made it.
     """
-    environment = Environment(
-        loader=PackageLoader("ecosorter.training.export"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701  # Markdown, not HTML
-    )
     backbone = str(result.recipe["features"]["backbone"])
-    return environment.get_template("card.md.j2").render(
+    return render(
+        "ecosorter.training.export",
+        "card.md.j2",
         # Of a path its end: whose computer it lay on is nobody's business.
         backbone="/".join(Path(backbone).parts[-2:]) if "/" in backbone else backbone,
         info=info,

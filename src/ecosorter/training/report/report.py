@@ -16,10 +16,9 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from ecosorter.evaluation.scores import ClassScores, LabelledPrediction
 from ecosorter.files import write_text
+from ecosorter.rendering import render
 from ecosorter.texts import Language, class_name, texts
 from ecosorter.thumbnails import data_uris
 from ecosorter.training.report.answers import best_class, by_cell, confidence, spread, worst_mistakes
@@ -45,14 +44,7 @@ def write_report(path: Path, result: RunResult, *, language: Language = "en", ph
             The page shows paths without the folder that they all lie in.
     """
     page = _Page(result, language, photo_root or Path())
-    environment = Environment(
-        loader=PackageLoader("ecosorter.training.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
-    html = environment.get_template("report.html.j2").render(page.context())
-    write_text(path, html)
+    write_text(path, render("ecosorter.training.report", "report.html.j2", **page.context()))
 
 
 @dataclass(frozen=True, slots=True)
