@@ -14,6 +14,7 @@ from ecosorter.datasets.cache import Cache
 from ecosorter.preprocess import PreprocessSpec
 from ecosorter.progress import Advance
 from ecosorter.training.backbones.backbone import Backbone
+from ecosorter.training.backbones.features_graph import features_graph
 from ecosorter.training.backbones.graphs import front_graph
 from ecosorter.training.backbones.scores_layer import ScoresLayer, scores_layer
 from ecosorter.training.export.quantize import quantize
@@ -62,7 +63,7 @@ class Front:
     def model(self) -> ModelProto:
         """The graph from `pixels` to `pooled`, and `map` where the network has one."""
         graph = self._backbone.graph(self.spec.size, self._cache)
-        front = front_graph(self.spec, self.scores.behind(graph) if self.scores else graph)
+        front = front_graph(self.spec, features_graph(graph, self._recipe.features.pooling, self.scores))
         if not self._recipe.export.int8:
             return front
         drawn = np.random.default_rng(self._recipe.seed).permutation(len(self._files))[:_RANGES]
@@ -72,7 +73,7 @@ class Front:
     @property
     def plain(self) -> bool:
         """Whether it is the network and nothing else."""
-        return self.scores is None and not self._recipe.export.int8
+        return self.scores is None and self._recipe.features.pooling == "mean" and not self._recipe.export.int8
 
     def features(
         self,
@@ -96,10 +97,10 @@ class Front:
     def reference(self, files: Files) -> NDArray[np.floating]:
         """Return the features of whole photos by the network itself, in torch where it has a module: ``[n, d]``.
 
-        An ONNX file has no module, and integers have none either: the front's own features stand for theirs.
+        An ONNX file has no module, nor have integers and another pooling: the front's own features stand for theirs.
         """
         spec = self.spec.model_copy(update={"zooms": (1.0,)})
-        if not self._backbone.trainable or self._recipe.export.int8:
+        if not self._backbone.trainable or self._recipe.export.int8 or self._recipe.features.pooling != "mean":
             return self._extract(files, spec, lambda: OnnxEngine(self.model), OnnxEngine.name)
         plain = FeatureSource(self._backbone, spec, self._recipe.features.output)
         found = extract(plain, files, lambda: TorchEngine(spec, self._backbone.body()), TorchEngine.name, self._cache)

@@ -30,6 +30,7 @@ class Features(Section):
     Attributes:
         backbone: a short name, an id on the Hugging Face hub, a local folder, or an ONNX file.
         output: the pooled vector, or the last feature map flattened.
+        pooling: of the map into a vector: the mean of all places, or of those that the network itself finds active.
         preprocess: a table, or ``"backbone"`` (here None) for the backbone's own.
         imagenet_scores: whether what the pretrained network calls things counts too (backbones/imagenet_scores.py).
         batch_size: photos in one pass through the backbone.
@@ -37,6 +38,7 @@ class Features(Section):
 
     backbone: str = "mobilenet-v2"
     output: Literal["pooled", "flattened"] = "pooled"
+    pooling: Literal["mean", "active"] = "mean"
     preprocess: Annotated[PreprocessSpec | None, _none_for("backbone")] = None
     imagenet_scores: bool = False
     batch_size: Positive = 32
@@ -282,6 +284,8 @@ class Recipe(Section):
             raise ValueError(
                 f"head.kind '{self.head.kind}' takes features.output 'pooled'; 'flattened' is for 'softmax'"
             )
+        if self.features.pooling == "active" and (self.finetune or flattened):
+            raise ValueError("features.pooling 'active' is for heads on pooled features of a network as it came")
         if self.finetune and self.by_steps:
             raise ValueError("[finetune] trains the layers in front of a head.kind 'logistic'")
         if self.features.imagenet_scores and self.by_steps:
