@@ -18,10 +18,10 @@ from ecosorter.texts import LANGUAGES, Language, texts
 
 NAMES = """
 BackboneError BulkError Bundle BundleError BundleInfo CacheError Classifier DataSource DatasetError Decision
-DownloadError EcoSorterError ExportError GuidanceError Limits PhotoCorrupt PhotoEmpty PhotoError PhotoIsFolder PhotoIsHtml PhotoIsText
-PhotoMislabelled PhotoMissing PhotoTooManyBytes PhotoTooManyPixels PhotoTruncated PhotoUnreadable PhotoUnsupported
-Prediction PreprocessSpec RecipeError RunError ServiceError StoreError Thresholds __version__ decide find_photos
-load_pixels open_photo read_bundle to_pixels write_bundle
+DownloadError EcoSorterError ExportError GuidanceError Limits PhotoCorrupt PhotoEmpty PhotoError PhotoIsFolder
+PhotoIsHtml PhotoIsText PhotoMislabelled PhotoMissing PhotoTooManyBytes PhotoTooManyPixels PhotoTruncated
+PhotoUnreadable PhotoUnsupported Prediction PreprocessSpec RecipeError RunError ServiceError StoreError Thresholds
+__version__ decide find_photos load_pixels open_photo read_bundle to_pixels write_bundle
 """
 
 
