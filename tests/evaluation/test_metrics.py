@@ -1,10 +1,12 @@
 """The figures, against scikit-learn's and against values worked out by hand."""
 
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
 from sklearn.metrics import (
     accuracy_score,
     confusion_matrix,
@@ -13,14 +15,10 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
-from ecosorter.classifier import Classifier
-from ecosorter.datasets.dataset import Dataset, PhotoRow, dataset_of
 from ecosorter.decision import Thresholds, softmax
 from ecosorter.errors import DatasetError
-from ecosorter.evaluation.evaluate import Failure, evaluate_bundle
 from ecosorter.evaluation.metrics import score
 from ecosorter.evaluation.scores import Scores
-from tests import tiny
 
 CLASSES = ("kaca", "kardus", "kertas", "khusus", "logam")
 THRESHOLDS = Thresholds(confidence=0.6, conformal=0.8)
@@ -136,6 +134,35 @@ def test_photos_of_one_object_widen_the_interval() -> None:
     assert of_probabilities(*rows, groups=[""] * 400).accuracy_interval == alone
 
 
+@pytest.mark.parametrize("objects", [1, 2, 12, 400])
+@pytest.mark.parametrize("photos", [1, 3])
+def test_where_all_objects_agree_the_interval_is_exact_and_has_a_width(objects: int, photos: int) -> None:
+    groups = [f"object {number}" for number in range(objects) for _ in range(photos)]
+    for right in (True, False):
+        low, high = of_probabilities(*[(0.9, right)] * len(groups), groups=groups).accuracy_interval
+        expected = binomtest(objects if right else 0, objects).proportion_ci(0.95, method="exact")
+        assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-9)
+        assert high - low > 0.009
+
+
+def test_objects_that_are_all_right_in_half_of_their_photos_are_not_more_certain_than_so_many_photos() -> None:
+    groups = [f"object {number}" for number in range(8) for _ in range(2)]
+    low, high = of_probabilities(*[(0.9, True), (0.9, False)] * 8, groups=groups).accuracy_interval
+    expected = binomtest(4, 8).proportion_ci(0.95, method="exact")
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.booleans(), min_size=1, max_size=4), min_size=1, max_size=8))
+def test_every_interval_holds_the_accuracy_and_has_a_width(objects: list[list[bool]]) -> None:
+    groups = [f"object {number}" for number, photos in enumerate(objects) for _ in photos]
+    scores = of_probabilities(*[(0.9, right) for photos in objects for right in photos], groups=groups)
+    low, high = scores.accuracy_interval
+    assert 0 <= low <= scores.accuracy + 1e-9
+    assert scores.accuracy - 1e-9 <= high <= 1
+    assert low < high
+
+
 def test_the_interval_is_drawn_from_the_seed() -> None:
     logits, labels = answers(100)
     first, again, other = (
@@ -165,100 +192,3 @@ def test_five_hundred_photos_are_measured_in_no_time() -> None:
         score(logits, labels, CLASSES, temperature=1.0, thresholds=THRESHOLDS)
         best = min(best, time.perf_counter() - start)
     assert best < 0.2
-
-
-COLOURS = {
-    "white": (255, 255, 255),
-    "light grey": (180, 180, 180),
-    "dark grey": (90, 90, 90),
-    "green": (0, 255, 0),
-    "teal": (0, 140, 120),
-    "blue": (0, 0, 255),
-}
-
-
-def coloured(folder: Path, *rows: tuple[str, str, str, str]) -> Dataset:
-    """Photos of (colour, label, source, group)."""
-    made = []
-    for number, (colour, label, source, group) in enumerate(rows):
-        path = folder / f"{number} {colour}.png"
-        path.write_bytes(tiny.photo(COLOURS[colour]) if colour in COLOURS else b"no photo")
-        made.append(PhotoRow(path, label, source, group))
-    return dataset_of(made)
-
-
-def tiny_logits(*colours: str) -> np.ndarray:
-    """What the tiny model's description says that its logits are."""
-    seen = np.array([COLOURS[name] for name in colours]) / 255
-    known = np.array([tiny.COLOURS[name] for name in tiny.CLASSES]) / 255
-    logits: np.ndarray = tiny.SHARPNESS * (2 * seen @ known.T - (known**2).sum(axis=1)) / 3
-    return logits
-
-
-def test_a_bundle_is_measured_as_its_logits_are(tmp_path: Path) -> None:
-    bundle = tiny.tiny_bundle(tmp_path / "tiny", temperature=2.0)
-    rows = [("white", "kaca"), ("light grey", "kaca"), ("dark grey", "kaca"), ("green", "organik"), ("teal", "organik")]
-    dataset = coloured(tmp_path, *((colour, label, "phone", "") for colour, label in rows))
-    done: list[int] = []
-    result = evaluate_bundle(Classifier.load(bundle.folder), dataset, done.append)
-
-    expected = score(
-        tiny_logits(*(colour for colour, _ in rows)),
-        np.array([0, 0, 0, 2, 2]),
-        tiny.CLASSES,
-        temperature=2.0,
-        thresholds=bundle.info.thresholds,
-    )
-    assert result.scores.accuracy == 0.8  # dark grey is nearer to black
-    assert result.scores.confusion == expected.confusion
-    assert result.scores.calibration_error == pytest.approx(expected.calibration_error, abs=1e-5)
-    assert result.scores.calibration_error_before == pytest.approx(expected.calibration_error_before, abs=1e-5)
-    assert result.scores.loss == pytest.approx(expected.loss, abs=1e-5)
-    assert result.scores.coverage == expected.coverage
-    assert [(answer.path, answer.label) for answer in result.answers] == [(str(r.path), r.label) for r in dataset.rows]
-    assert max(result.answers[3].probabilities, key=result.answers[3].probabilities.__getitem__) == "organik"
-    assert sum(done) == 5
-
-
-def test_sources_are_measured_apart_and_bad_photos_are_listed(tmp_path: Path) -> None:
-    tiny.tiny_bundle(tmp_path / "tiny")
-    dataset = coloured(
-        tmp_path,
-        ("white", "kaca", "phone", ""),
-        ("broken", "kaca", "phone", ""),
-        ("green", "organik", "studio", ""),
-        ("blue", "organik", "studio", ""),
-    )
-    result = evaluate_bundle(Classifier.load(tmp_path / "tiny"), dataset)
-    assert {name: (s.photos, s.accuracy) for name, s in result.by_source.items()} == {
-        "phone": (1, 1.0),
-        "studio": (2, 0.5),
-    }
-    assert result.scores.photos == 3
-    (failure,) = result.failed
-    assert isinstance(failure, Failure)
-    assert failure.path == str(dataset.rows[1].path)
-    assert failure.status == "text"
-    assert failure.error
-
-
-def test_a_group_is_one_of_its_source(tmp_path: Path) -> None:
-    tiny.tiny_bundle(tmp_path / "tiny")
-    # One object in each source, under the same name: one is always right and one always wrong.
-    rows = [("white", "kaca", "phone", "1"), ("blue", "organik", "studio", "1")] * 6
-    result = evaluate_bundle(Classifier.load(tmp_path / "tiny"), coloured(tmp_path, *rows))
-    assert list(result.scores.accuracy_interval) == [0, 1]
-    assert list(result.by_source["phone"].accuracy_interval) == [1, 1]
-
-
-def test_a_class_that_the_bundle_lacks_is_refused(tmp_path: Path) -> None:
-    tiny.tiny_bundle(tmp_path / "tiny")
-    dataset = coloured(tmp_path, ("white", "kaca", "", ""), ("blue", "kertas", "", ""))
-    with pytest.raises(DatasetError, match=r"'tiny' does not know .* kertas; it knows kaca, logam, organik, plastik"):
-        evaluate_bundle(Classifier.load(tmp_path / "tiny"), dataset)
-
-
-def test_photos_of_which_none_can_be_read_are_refused(tmp_path: Path) -> None:
-    tiny.tiny_bundle(tmp_path / "tiny")
-    with pytest.raises(DatasetError, match="None of the 1 photos can be read: "):
-        evaluate_bundle(Classifier.load(tmp_path / "tiny"), coloured(tmp_path, ("broken", "kaca", "", "")))

@@ -15,7 +15,7 @@ from ecosorter.texts import Language, class_name, texts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ecosorter.datasets.audit import Audit, Photo
+    from ecosorter.datasets.audit import Audit, AuditedPhoto
 
 app = typer.Typer(help="Look over photos before training; fetch published ones.", no_args_is_help=True)
 
@@ -103,7 +103,7 @@ def _print(found: "Audit", words: Language) -> None:
     console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 
-def _labelled(photos: "Sequence[Photo]", words: Language) -> str:
+def _labelled(photos: "Sequence[AuditedPhoto]", words: Language) -> str:
     return " = ".join(f"{photo.path} ({class_name(photo.label, words)})" for photo in photos)
 
 

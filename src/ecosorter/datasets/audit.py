@@ -22,7 +22,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Photo(_Part):
+class AuditedPhoto(_Part):
     """A photo as a report names it."""
 
     path: str
@@ -30,7 +30,7 @@ class Photo(_Part):
     source: str
 
 
-class Unreadable(Photo):
+class UnreadablePhoto(AuditedPhoto):
     """A photo that cannot be used; `status` is the word for the reason (errors.py)."""
 
     status: str
@@ -45,7 +45,7 @@ class Copies(_Part):
         mirrored: the second is the first seen in a mirror.
     """
 
-    photos: tuple[Photo, ...]
+    photos: tuple[AuditedPhoto, ...]
     similarity: float = 1.0
     mirrored: bool = False
 
@@ -76,7 +76,7 @@ class Audit(_Part):
     photos: int
     classes: tuple[str, ...]
     counts: dict[str, dict[str, int]]
-    unreadable: list[Unreadable]
+    unreadable: list[UnreadablePhoto]
     exact: list[Copies]
     near: list[Copies]
     different: dict[str, int]
@@ -130,7 +130,7 @@ def audit(dataset: Dataset, cache: Cache | None = None, *, progress: Progress | 
         classes=dataset.classes,
         counts={source: {label: counts[source, label] for label in dataset.classes} for source in dataset.sources},
         unreadable=[
-            Unreadable(**_photo(row).model_dump(), status=fact.status)
+            UnreadablePhoto(**_photo(row).model_dump(), status=fact.status)
             for row, fact in zip(rows, facts, strict=True)
             if fact.status != "ok"
         ],
@@ -152,10 +152,10 @@ def audit(dataset: Dataset, cache: Cache | None = None, *, progress: Progress | 
     )
 
 
-def _photo(row: PhotoRow) -> Photo:
+def _photo(row: PhotoRow) -> AuditedPhoto:
     # A name that is no UTF-8 must not stop the report.
     path = str(row.path).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return Photo(path=path, label=row.label, source=row.source)
+    return AuditedPhoto(path=path, label=row.label, source=row.source)
 
 
 def _only(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

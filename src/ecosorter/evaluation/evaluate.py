@@ -12,7 +12,7 @@ from ecosorter.evaluation.scores import LabelledPrediction, Scores
 from ecosorter.progress import Advance
 
 
-class Failure(BaseModel):
+class FailedPhoto(BaseModel):
     """A photo that could not be classified: its status and the reason."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,7 +38,7 @@ class Evaluation(BaseModel):
     scores: Scores
     by_source: dict[str, Scores]
     answers: list[LabelledPrediction]
-    failed: list[Failure]
+    failed: list[FailedPhoto]
     learnt_from: list[str]
 
 
@@ -64,7 +64,7 @@ def evaluate_bundle(classifier: Classifier, dataset: Dataset, advance: Advance =
     for pair in zip(dataset.rows, classifier.stream(row.path for row in dataset.rows), strict=True):
         pairs.append(pair)
         advance(1)
-    failed = [Failure(path=p.path, status=p.status, error=p.error) for _, p in pairs if p.status != "ok"]
+    failed = [FailedPhoto(path=p.path, status=p.status, error=p.error) for _, p in pairs if p.status != "ok"]
     read = [(row, p) for row, p in pairs if p.status == "ok"]
     if not read:
         raise DatasetError(f"None of the {len(pairs)} photos can be read: {failed[0].error if failed else 'no photo'}")

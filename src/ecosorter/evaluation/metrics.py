@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import betaincinv
 
 from ecosorter.datasets.splits import Groups, number_groups
 from ecosorter.decision import Thresholds, softmax
@@ -13,6 +14,7 @@ from ecosorter.evaluation.scores import ClassScores, ReliabilityBin, Scores
 
 _BINS = 15  # as Guo et al. 2017
 _CURVE_POINTS = 50
+_OUTSIDE = 0.05  # of an interval of 95 %
 SMALLEST = float(np.finfo(np.float64).tiny)
 """A probability that came out as 0 has a logarithm too."""
 
@@ -39,7 +41,7 @@ def score(
         classes: names, in the order of the logits.
         temperature: the model's.
         thresholds: the model's; only the confidence threshold is measured.
-        groups: ``[n]`` object that each photo shows, as for `split.split_rows`. The interval of the accuracy is
+        groups: ``[n]`` object that each photo shows, as for `splits.split_rows`. The interval of the accuracy is
             then drawn over objects: photos of one object are right or wrong together.
         seed: draws the bootstrap samples.
         resamples: number of bootstrap samples.
@@ -104,17 +106,36 @@ def _among_first(probabilities: NDArray[np.float64], labels: NDArray[np.int64], 
 def _accuracy_interval(
     right: NDArray[np.bool_], groups: Groups | None, seed: int, resamples: int
 ) -> tuple[float, float]:
-    """95 % percentile bootstrap (Efron and Tibshirani 1993, chapter 13), over groups (a cluster bootstrap)."""
+    """95 % percentile bootstrap (Efron and Tibshirani 1993, chapter 13), over groups (a cluster bootstrap).
+
+    Where all groups agree every sample is the same, which says nothing about the next group: there it is the exact
+    interval.
+    """
     group_of = np.arange(len(right)) if groups is None else number_groups(groups)
     photos = np.bincount(group_of)
     hits = np.bincount(group_of, weights=right)
+    rates = hits / photos
+    if (rates == rates[0]).all():
+        return _exact_interval(float(rates[0]), len(rates))
     random = np.random.default_rng(seed)
     accuracies = np.empty(resamples)
     for i in range(resamples):  # one at a time: memory stays that of one sample, for any number of photos
         drawn = random.integers(0, len(photos), len(photos))
         accuracies[i] = hits[drawn].sum() / photos[drawn].sum()
-    low, high = np.percentile(accuracies, [2.5, 97.5])
+    low, high = np.quantile(accuracies, [_OUTSIDE / 2, 1 - _OUTSIDE / 2])
     return float(low), float(high)
+
+
+def _exact_interval(rate: float, groups: int) -> tuple[float, float]:
+    """Interval of Clopper and Pearson 1934 (Biometrika 26, 404-413), with each group as one trial.
+
+    A group may be right in part, so that the number of hits is no whole number, as with the effective sizes of
+    Korn and Graubard 1998 (Survey Methodology 24, 193-201); the beta distribution takes it as it is.
+    """
+    hits = rate * groups
+    low = float(betaincinv(hits, groups - hits + 1, _OUTSIDE / 2)) if rate > 0 else 0.0
+    high = float(betaincinv(hits + 1, groups - hits, 1 - _OUTSIDE / 2)) if rate < 1 else 1.0
+    return low, high
 
 
 def _reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> list[ReliabilityBin]:

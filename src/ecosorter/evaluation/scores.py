@@ -29,7 +29,7 @@ class Scores(_Result):
 
     Attributes:
         loss: mean cross-entropy of the calibrated probabilities, in nats.
-        accuracy_interval: 95 % bootstrap interval of the accuracy.
+        accuracy_interval: 95 % interval of the accuracy: bootstrap over objects, exact where all of them agree.
         top2_accuracy: share of photos whose class is among the two most probable.
         confusion: rows are true classes, columns predicted ones, in the order of `classes`.
         calibration_error: expected calibration error after temperature scaling (`_before`: without it).
