@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ecosorter.datasets.cache import Cache
@@ -23,7 +22,7 @@ from ecosorter.training.features import FeatureSource, OnnxEngine, extract
 from ecosorter.training.fit.balance import Balanced, balance, class_weights
 from ecosorter.training.fit.heads import Head, make_head
 from ecosorter.training.fit.loop import OnEpoch, fit, logits
-from ecosorter.training.fit.task import Part, Rows
+from ecosorter.training.fit.rows import FeatureRows, Part
 from ecosorter.training.recipe import Recipe
 from ecosorter.training.results import FitRecord
 
@@ -59,7 +58,7 @@ class Prepared:
     """
 
     name: str
-    parts: Mapping[Part, Rows]
+    parts: Mapping[Part, FeatureRows]
     counts_before: dict[str, int]
     counts_after: dict[str, int]
     notes: list[Note]
@@ -118,11 +117,13 @@ def balance_after_split(table: Table, parts: Mapping[Part, Index], recipe: Recip
     """Balance the training rows only: the honest order."""
     train = parts["train"]
     before = _counts(table.labels[train], table.classes)
-    rows: dict[Part, Rows] = {part: Rows(table.features, table.labels, index) for part, index in parts.items()}
+    rows: dict[Part, FeatureRows] = {
+        part: FeatureRows(table.features, table.labels, index) for part, index in parts.items()
+    }
     notes: list[Note] = []
     if recipe.balance.method == "smote":
         balanced = _smote(table, train, recipe)
-        rows["train"] = Rows(balanced.features, balanced.labels)
+        rows["train"] = FeatureRows(balanced.features, balanced.labels)
         notes = balanced.notes
     after = _counts(rows["train"].all_labels, table.classes)
     name = "no-balance" if recipe.balance.method == "none" else "after-split"
@@ -143,7 +144,7 @@ def balance_before_split(table: Table, rows: Index, recipe: Recipe) -> Prepared:
     leak = Note(key="leak", values={"made": made, "rows": len(test_photos)})
     return Prepared(
         "before-split",
-        {part: Rows(balanced.features, balanced.labels, index) for part, index in parts.items()},
+        {part: FeatureRows(balanced.features, balanced.labels, index) for part, index in parts.items()},
         _counts(table.labels[rows], table.classes),
         _counts(balanced.labels, table.classes),
         [*balanced.notes, *([leak] if made else [])],
@@ -167,9 +168,8 @@ def run_fit(
         checkpoints: folder for this fit alone.
         on_epoch: called with each finished epoch.
     """
-    torch.manual_seed(recipe.seed)
     parts, classes = prepared.parts, table.classes
-    head = make_head(recipe.head, table.features.shape[1], len(classes))
+    head = make_head(recipe.head, table.features.shape[1], len(classes), recipe.seed)
     weights = None
     if recipe.balance.method == "weights":
         weights = class_weights(parts["train"].all_labels, len(classes))
@@ -211,7 +211,7 @@ def run_fit(
 def score_rows(outcome: Outcome, table: Table, rows: Index, seed: int) -> Scores:
     """Measure a trained head on rows of the table that it never saw."""
     return score(
-        logits(outcome.head, Rows(table.features, table.labels, rows)),
+        logits(outcome.head, FeatureRows(table.features, table.labels, rows)),
         table.labels[rows],
         table.classes,
         temperature=outcome.calibration.temperature,
@@ -221,7 +221,7 @@ def score_rows(outcome: Outcome, table: Table, rows: Index, seed: int) -> Scores
     )
 
 
-def _calibrated(head: Head, validation: Rows | None, recipe: Recipe) -> Calibration:
+def _calibrated(head: Head, validation: FeatureRows | None, recipe: Recipe) -> Calibration:
     if validation is None:
         return Calibration(1.0, fit_thresholds(np.empty((0, 1)), np.empty(0, np.int64)))
     values, labels = logits(head, validation), validation.all_labels

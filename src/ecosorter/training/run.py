@@ -6,12 +6,13 @@ folders -> manifest -> facts and groups -> features -> split by group -> balance
         -> evaluate once -> export -> bundle + report
 """
 
-import gc
 import re
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 from ecosorter.datasets.cache import Cache
 from ecosorter.datasets.dataset import read_dataset
@@ -37,7 +38,8 @@ from ecosorter.training.experiment import (
 )
 from ecosorter.training.export.export import export_bundle, made_with
 from ecosorter.training.features import FeatureSource
-from ecosorter.training.fit.loop import OnEpoch, can_fit_meanwhile, meanwhile
+from ecosorter.training.fit.device import head_device
+from ecosorter.training.fit.loop import OnEpoch
 from ecosorter.training.journal import Journal
 from ecosorter.training.recipe import Recipe
 from ecosorter.training.report.report import write_report
@@ -88,6 +90,7 @@ def train(
         EcoSorterError: a data set, backbone, recipe or folder that cannot be used, or an export that is refused.
     """
     progress = progress or Silent()
+    head_device(recipe.trainer)  # refuses before the work, not after it
     backbone = find_backbone(recipe.features.backbone)
     spec, assumed = (recipe.features.preprocess, []) if recipe.features.preprocess else backbone.preprocess()
     source = FeatureSource(backbone, spec, recipe.features.output)
@@ -151,7 +154,6 @@ class _Run:
         )
         result, main, compare_on = self._measure(table, request, created, notes)
         del table
-        gc.collect()  # Lightning's trainer and module hold each other, and the features with them
         with self._progress.stage("export", len(compare_on)) as advance:
             files = [photos.file(row) for row in compare_on]
             export_bundle(self._folder.bundle, result, main, self._source, files, self._cache, advance)
@@ -195,20 +197,33 @@ class _Run:
         with self._progress.stage(f"fit {name}", self._recipe.fit.epochs) as advance:
             tell = self._teller(name, advance)
             outcome = run_fit(prepared, table, self._recipe, self._folder.checkpoints / name, tell)
-            for epoch in outcome.record.epochs:  # those that another process fitted were not told yet
+            for epoch in outcome.record.epochs:  # those that were fitted ahead are not told yet
                 tell(epoch)
             return outcome
 
-    def _ahead(self, table: Table, others: list[Prepared]) -> AbstractContextManager[None]:
-        """Fit these too while a block runs, where that costs nobody anything; they then wait as checkpoints."""
-        if not others or not can_fit_meanwhile(self._recipe.trainer):
-            return nullcontext()
-        return meanwhile(
-            lambda: [
-                run_fit(rows, table, self._recipe, self._folder.checkpoints / rows.name, lambda _: None)
+    @contextmanager
+    def _ahead(self, table: Table, others: list[Prepared]) -> Iterator[None]:
+        """Fit these too while a block runs, in a thread of their own; they then wait as checkpoints.
+
+        The steps of a head use one core, and torch takes them without Python's lock. An error comes again, and is
+        heard, when the fit is asked for.
+        """
+        over = Event()
+
+        def stop_when_over(_: Epoch) -> None:
+            if over.is_set():
+                raise CancelledError
+
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            fits = [
+                pool.submit(run_fit, rows, table, self._recipe, self._folder.checkpoints / rows.name, stop_when_over)
                 for rows in others
             ]
-        )
+            try:
+                yield
+                wait(fits)
+            finally:
+                over.set()
 
     def _teller(self, name: str, advance: Advance) -> OnEpoch:
         """Return a function that tells journal, tracker and progress of an epoch."""

@@ -16,9 +16,8 @@ from torch.nn import functional
 from ecosorter.files import write_whole
 from ecosorter.progress import Advance
 from ecosorter.training.fit.augment import Photo, augment
-from ecosorter.training.fit.loop import run
 from ecosorter.training.fit.network import WasteNet
-from ecosorter.training.fit.processes import is_first
+from ecosorter.training.fit.processes import is_first, run
 from ecosorter.training.network_recipe import Augment, Finetune
 from ecosorter.training.quiet import quietly
 from ecosorter.training.recipe import Trainer
