@@ -2,18 +2,18 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
 from ecosorter import Classifier
 from ecosorter.datasets.cache import Cache
-from ecosorter.errors import DatasetError, ExportError, RunError
+from ecosorter.errors import DatasetError, ExportError, RecipeError, RunError
 from ecosorter.training import features
 from ecosorter.training.recipe import Recipe, load_recipe
 from ecosorter.training.results import Epoch, RunResult
@@ -225,8 +225,27 @@ def test_any_backbone_makes_a_bundle(kind: str, photos: Path, cache: Cache, tmp_
     assert Classifier.load(tmp_path / "run/bundle").classify([next(photos.rglob("*.jpg"))])[0].status == "ok"
 
 
-def test_several_processes_train_together(photos: Path, backbone: Path, cache: Cache, tmp_path: Path) -> None:
-    spread = {"trainer.devices": 2, "trainer.strategy": "ddp_fork", "fit.epochs": 2}
-    result = run(photos, tmp_path / "run", recipe("resnet50-softmax", backbone, **spread), cache)
-    assert len(result.fit.epochs) == 2
-    assert np.isfinite(result.fit.epochs[-1].train_loss)
+def test_a_head_on_several_devices_is_refused_before_the_work(
+    photos: Path, backbone: Path, cache: Cache, tmp_path: Path
+) -> None:
+    with pytest.raises(RecipeError, match="A head is trained on one device"):
+        run(photos, tmp_path / "run", recipe("resnet50-softmax", backbone, **{"trainer.devices": 2}), cache)
+    assert not (tmp_path / "run").exists()
+
+
+def test_training_that_diverges_ends_with_what_to_lower(
+    photos: Path, backbone: Path, cache: Cache, tmp_path: Path
+) -> None:
+    steep = recipe("resnet18-smote", backbone, **{"fit.learning_rate": 1e30})
+    with pytest.raises(RunError, match=r"Lower fit\.learning_rate"):
+        run(photos, tmp_path / "run", steep, cache)
+
+
+def test_a_fit_ahead_ends_with_the_run_that_it_is_for(
+    photos: Path, backbone: Path, cache: Cache, tmp_path: Path
+) -> None:
+    endless = recipe("resnet18-smote", backbone, **{"fit.epochs": 1_000_000})
+    threads = threading.active_count()
+    with pytest.raises(Killed):
+        train([photos], tmp_path / "cut", endless, cache, KillingTracker(3))
+    assert threading.active_count() <= threads

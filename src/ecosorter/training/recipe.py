@@ -228,7 +228,7 @@ class Export(Section):
 
 
 class Trainer(Section):
-    """Handed to Lightning's Trainer as it is: its documentation tells the values."""
+    """On what it is trained. For networks Lightning's Trainer takes all of it; a head takes the accelerator alone."""
 
     accelerator: str = "auto"
     devices: int | list[int] | Literal["auto"] = 1

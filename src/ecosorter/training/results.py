@@ -1,8 +1,8 @@
 """What a training run found out, as data: the report, the tracker, the bundle and `--json` all read these."""
 
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,10 @@ class _Result(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Part = Literal["train", "validation", "test"]
+"""What photos are for in one fit."""
+
+
 class Epoch(_Result):
     """One pass over the training rows. A figure that the recipe does not measure is None."""
 
@@ -29,6 +33,10 @@ class Epoch(_Result):
     test_loss: float | None = None
     test_accuracy: float | None = None
     learning_rate: float
+
+
+OnEpoch = Callable[[Epoch], None]
+"""Called with each epoch as it is finished."""
 
 
 class FitRecord(_Result):

@@ -1,17 +1,19 @@
 import multiprocessing
 import os
 import signal
-import sys
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from ecosorter.errors import RunError
 from ecosorter.training.fit.heads import make_head
-from ecosorter.training.fit.loop import Fitted, can_fit_meanwhile, fit, logits, meanwhile
-from ecosorter.training.fit.task import Part, Rows
+from ecosorter.training.fit.loop import Fitted, fit, logits
+from ecosorter.training.fit.rows import FeatureRows, Part
 from ecosorter.training.recipe import EarlyStopping, Fit, Head, Plateau, Trainer
 from ecosorter.training.results import Epoch
 
@@ -19,19 +21,18 @@ CLASSES = 3
 STOPPING = EarlyStopping(patience=2)
 
 
-def blobs(*, noise: float = 1.0) -> dict[Part, Rows]:
+def blobs(*, noise: float = 1.0) -> dict[Part, FeatureRows]:
     """Three clouds of points; train, validation and test are rows of one matrix."""
     random = np.random.default_rng(0)
     labels = random.permutation(np.arange(240) % CLASSES)
     features = (np.eye(CLASSES, 8)[labels] * 2 + noise * random.normal(size=(240, 8))).astype(np.float32)
     parts: tuple[Part, ...] = ("train", "validation", "test")
-    return {part: Rows(features, labels, np.arange(240)[number::3]) for number, part in enumerate(parts)}
+    return {part: FeatureRows(features, labels, np.arange(240)[number::3]) for number, part in enumerate(parts)}
 
 
 def run(folder: Path, seen: list[Epoch] | None = None, *, noise: float = 1.0, **fields: object) -> Fitted:
     recipe = Fit.model_validate({"epochs": 8, "batch_size": 16, "learning_rate": 0.01, **fields})
-    torch.manual_seed(0)
-    head = make_head(Head(hidden=(16, 8)), 8, CLASSES)
+    head = make_head(Head(hidden=(16, 8)), 8, CLASSES, seed=0)
     tell = seen.append if seen is not None else (lambda _: None)
     return fit(
         head,
@@ -105,9 +106,10 @@ def test_a_fit_that_was_cut_off_ends_like_one_that_was_not(stopping: EarlyStoppi
         again = run(folder, seen, **fields)  # type: ignore[arg-type]
         assert again.epochs == whole.epochs
         assert again.best_epoch == whole.best_epoch
-        assert seen[0].epoch <= stop_at
-        for a, b in zip(again.head.parameters(), whole.head.parameters(), strict=True):
-            torch.testing.assert_close(a, b, rtol=0, atol=0)
+        told = [epoch.epoch for epoch in seen]
+        assert told == list(range(told[0] if told else stop_at, len(whole.epochs)))
+        assert not told or told[0] <= stop_at
+        _same_weights(again, whole)
 
 
 def test_a_finished_fit_is_not_run_again(tmp_path: Path) -> None:
@@ -141,90 +143,8 @@ def test_a_kill_loses_nothing(tmp_path: Path) -> None:
     assert len(seen) < 30
 
 
-needs_fork = pytest.mark.skipif(sys.platform != "linux", reason="other systems do not fork safely")
-
-
-@needs_fork
-def test_a_fit_in_a_second_process_gives_what_one_in_the_first_gives(tmp_path: Path) -> None:
-    seen: list[Epoch] = []
-    with meanwhile(lambda: run(tmp_path / "second")):
-        first = run(tmp_path / "first")
-    second = run(tmp_path / "second", seen)
-    assert seen == []  # it was fitted already
-    assert second.epochs == first.epochs
-    for a, b in zip(first.head.parameters(), second.head.parameters(), strict=True):
-        torch.testing.assert_close(a, b, rtol=0, atol=0)
-
-
-@needs_fork
-def test_work_in_a_second_process_that_fails_stops_nobody(capfd: pytest.CaptureFixture[str]) -> None:
-    def fail() -> None:
-        raise ValueError
-
-    with meanwhile(fail):
-        pass
-    assert capfd.readouterr().err == ""
-
-
-@needs_fork
-def test_work_in_a_second_process_ends_when_the_block_fails(tmp_path: Path) -> None:
-    def fail_beside_work() -> None:
-        with meanwhile(lambda: _tick(tmp_path / "ticks")):
-            _wait_for(tmp_path / "ticks")
-            raise LookupError
-
-    with pytest.raises(LookupError):
-        fail_beside_work()
-    assert _has_stopped(tmp_path / "ticks")
-
-
-def _hang_beside_work(ticks: Path) -> None:
-    with meanwhile(lambda: _tick(ticks)):
-        time.sleep(120)
-
-
-@needs_fork
-def test_work_in_a_second_process_ends_when_the_first_is_killed(tmp_path: Path) -> None:
-    process = multiprocessing.get_context("spawn").Process(target=_hang_beside_work, args=(tmp_path / "ticks",))
-    process.start()
-    _wait_for(tmp_path / "ticks")
-    assert process.pid
-    os.kill(process.pid, signal.SIGKILL)
-    process.join()
-    assert _has_stopped(tmp_path / "ticks")
-
-
-def _tick(path: Path) -> None:
-    while True:
-        with path.open("a") as file:
-            file.write(".")
-        time.sleep(0.02)
-
-
-def _wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 120
-    while not path.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert path.exists()
-
-
-def _has_stopped(path: Path) -> bool:
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        before = path.read_text()
-        time.sleep(0.5)
-        if path.read_text() == before:
-            return True
-    return False
-
-
-def test_only_a_fit_of_one_process_leaves_a_core_for_another() -> None:
-    assert not can_fit_meanwhile(Trainer(accelerator="cpu", devices=2))
-    assert not can_fit_meanwhile(Trainer(accelerator="cpu", num_nodes=2))
-
-
 def test_class_weights_change_the_loss(tmp_path: Path) -> None:
-    head = make_head(Head(kind="softmax"), 8, CLASSES)
+    head = make_head(Head(kind="softmax"), 8, CLASSES, seed=0)
     weighted = fit(
         head,
         Fit(epochs=3, learning_rate=0.05),
@@ -237,3 +157,139 @@ def test_class_weights_change_the_loss(tmp_path: Path) -> None:
     )
     bias = weighted.head.linear[-1].bias.detach().numpy()
     assert bias.argmax() == 2
+
+
+def test_fits_at_once_in_two_threads_give_what_they_give_alone(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda name: run(tmp_path / name), ("a", "b")))
+    alone = run(tmp_path / "alone")
+    for fitted in both:
+        assert fitted.epochs == alone.epochs
+        _same_weights(fitted, alone)
+
+
+def _same_weights(one: Fitted, other: Fitted) -> None:
+    for a, b in zip(one.head.parameters(), other.head.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+def _emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _halved(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _overwritten_with_text(path: Path) -> None:
+    path.write_text("No space left on device\n")
+
+
+def _of_another_head(path: Path) -> None:
+    state = torch.load(path, weights_only=True)
+    state["head"] = make_head(Head(hidden=(4, 4)), 8, CLASSES, seed=0).state_dict()
+    torch.save(state, path)
+
+
+def _of_another_program(path: Path) -> None:
+    torch.save({"state_dict": {}, "epochs": []}, path)
+
+
+def _without_best_weights(path: Path) -> None:
+    state = torch.load(path, weights_only=True)
+    torch.save({**state, "best": {}}, path)
+
+
+_DAMAGES = [_emptied, _halved, _overwritten_with_text, _of_another_head, _of_another_program, _without_best_weights]
+_LONG = {"noise": 3.0, "epochs": 20, "learning_rate": 0.01, "early_stopping": EarlyStopping(patience=19)}
+
+
+class _Full(Exception):
+    """Stands for what ends a run: a kill, a full disk."""
+
+
+def _cut_off(folder: Path, *, after: int) -> None:
+    class Breaking(list[Epoch]):
+        def append(self, epoch: Epoch) -> None:
+            super().append(epoch)
+            if len(self) == after:
+                raise _Full
+
+    with pytest.raises(_Full):
+        run(folder, Breaking(), **_LONG)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("damage", _DAMAGES)
+@pytest.mark.parametrize(("damaged", "goes_on_from"), [(["last"], 5), (["last", "previous"], 0)])
+def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_it_used(
+    damage: Callable[[Path], None],
+    damaged: list[str],
+    goes_on_from: int,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    folder, seen = tmp_path / "cut", []  # type: ignore[var-annotated]
+    _cut_off(folder, after=12)  # there are checkpoints after 5 epochs and after 10
+    for name in damaged:
+        damage(folder / f"{name}.ckpt")
+    kept = {name: (folder / f"{name}.ckpt").read_bytes() for name in damaged}
+    again = run(folder, seen, **_LONG)  # type: ignore[arg-type]
+    assert seen[0].epoch == goes_on_from
+    whole = run(tmp_path / "whole", **_LONG)  # type: ignore[arg-type]
+    assert again.epochs == whole.epochs
+    _same_weights(again, whole)
+    for name in damaged:
+        assert str(folder / f"{name}.ckpt") in caplog.text
+        assert (folder / f"{name}.damaged.ckpt").read_bytes() == kept[name]
+
+
+def test_a_kill_between_two_checkpoints_leaves_the_older_one(tmp_path: Path) -> None:
+    _cut_off(tmp_path, after=12)
+    (tmp_path / "last.ckpt").unlink()
+    seen: list[Epoch] = []
+    run(tmp_path, seen, **_LONG)  # type: ignore[arg-type]
+    assert seen[0].epoch == 5
+
+
+def test_a_checkpoint_that_would_run_code_is_not_opened(tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[object, ...]:
+            return Path.touch, (tmp_path / "ran",)
+
+    (tmp_path / "fit").mkdir()
+    torch.save({"epochs": Bomb()}, tmp_path / "fit/last.ckpt")
+    assert len(run(tmp_path / "fit").epochs) == 8
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_checkpoint_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match=r"last\.ckpt cannot be written \(.*\)\. Mend that, and give the same command"):
+        run(tmp_path / "file")
+
+
+@pytest.mark.parametrize("epochs", [1, 8])
+def test_training_that_diverges_stops_and_says_what_to_lower(epochs: int, tmp_path: Path) -> None:
+    seen: list[Epoch] = []
+    with pytest.raises(RunError, match=r"diverged.*Lower fit\.learning_rate"):
+        run(tmp_path, seen, learning_rate=1e30, epochs=epochs)
+    assert seen == []
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_features_that_are_no_numbers_are_not_blamed_on_the_learning_rate(part: Part, tmp_path: Path) -> None:
+    parts = blobs()
+    rows = parts[part]
+    assert rows.index is not None
+    rows.features[rows.index[3], 2] = np.inf
+    with pytest.raises(RunError, match=r"Some features are no numbers.*another features\.backbone"):
+        fit(
+            make_head(Head(hidden=(16, 8)), 8, CLASSES, seed=0),
+            Fit(epochs=2),
+            Trainer(accelerator="cpu"),
+            parts,
+            class_weights=None,
+            seed=3,
+            checkpoints=tmp_path,
+            on_epoch=lambda _: None,
+        )

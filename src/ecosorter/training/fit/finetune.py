@@ -18,9 +18,8 @@ from ecosorter.preprocess import PreprocessSpec
 from ecosorter.progress import Advance
 from ecosorter.training.features import normalised_images
 from ecosorter.training.fit.augment import TrainingPhoto, augment
-from ecosorter.training.fit.loop import run
 from ecosorter.training.fit.network import WasteNet
-from ecosorter.training.fit.processes import is_first
+from ecosorter.training.fit.processes import is_first, run
 from ecosorter.training.quiet import quietly
 from ecosorter.training.recipe import Augment, Finetune, Trainer
 

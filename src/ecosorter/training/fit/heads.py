@@ -4,10 +4,12 @@ Both give logits; softmax is left to the loss and to the decision, which divide 
 """
 
 import itertools
+import math
 
 import numpy as np
+import torch
 from onnx import ModelProto
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from ecosorter.training.backbones.graphs import Layer, flat_head_graph, pooled_head_graph
 from ecosorter.training.recipe import Head as HeadRecipe
@@ -25,13 +27,21 @@ class Head(nn.Module):
         super().__init__()
         self.linear = [nn.Linear(a, b) for a, b in itertools.pairwise(widths)]
         self.layers = nn.ModuleList(self.linear)
-        self.dropout = nn.Dropout(dropout)
+        self._kept = 1 - dropout
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Return logits float32 [n, classes] of features [n, d]."""
+    def forward(self, features: Tensor, dropout: Generator | None = None) -> Tensor:
+        """Return logits float32 [n, classes] of features [n, d].
+
+        Args:
+            features: float32 or float16.
+            dropout: in training, draws the hidden units that are left out.
+        """
         values: Tensor = features.float()
         for layer in self.linear[:-1]:
-            values = self.dropout(layer(values).relu())
+            values = layer(values).relu()
+            if dropout is not None:
+                kept = torch.empty_like(values).bernoulli_(self._kept, generator=dropout)
+                values = values * kept.div_(self._kept)
         logits: Tensor = self.linear[-1](values)
         return logits
 
@@ -52,10 +62,17 @@ class Head(nn.Module):
         return pooled_head_graph(layers, map_shape[0] if map_shape else None)
 
 
-def make_head(recipe: HeadRecipe, features: int, classes: int) -> Head:
-    """Make an untrained head for features of a given width."""
+def make_head(recipe: HeadRecipe, features: int, classes: int, seed: int) -> Head:
+    """Make an untrained head for features of a given width, with the first weights that a seed gives."""
     hidden = list(recipe.hidden) if recipe.kind == "perceptron" else []
-    return Head([features, *hidden, classes], recipe.dropout)
+    head = Head([features, *hidden, classes], recipe.dropout)
+    # torch's own first weights, but not by its one generator for all: heads may be made in several threads at once.
+    generator = Generator().manual_seed(seed)
+    for layer in head.linear:
+        nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
+        bound = 1 / math.sqrt(layer.in_features)
+        nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+    return head
 
 
 def _array(tensor: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

@@ -4,19 +4,16 @@ A run (training/run.py) decides which photos are learnt from and which are measu
 or a whole network learns.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecosorter.datasets.photoset import Index
 from ecosorter.texts.note import Note
-from ecosorter.training.results import Epoch
-
-Part = Literal["train", "validation", "test"]
-OnEpoch = Callable[[Epoch], None]
+from ecosorter.training.results import Epoch, OnEpoch, Part
 
 
 @dataclass(frozen=True, slots=True)

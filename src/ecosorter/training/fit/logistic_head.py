@@ -12,11 +12,11 @@ from ecosorter.progress import Progress
 from ecosorter.texts.note import Note
 from ecosorter.training.fit.head_model import HeadModel
 from ecosorter.training.fit.heads import Head
-from ecosorter.training.fit.learner import Answers, Job, OnEpoch, Part
+from ecosorter.training.fit.learner import Answers, Job
 from ecosorter.training.fit.linear_probe import fit_linear
 from ecosorter.training.front import Front
 from ecosorter.training.recipe import Recipe
-from ecosorter.training.results import Epoch
+from ecosorter.training.results import Epoch, OnEpoch, Part
 
 
 class LogisticHeadLearner:

@@ -22,14 +22,14 @@ from ecosorter.training.export.quantize import quantize
 from ecosorter.training.export.views import decoded, view_outputs
 from ecosorter.training.features import normalised
 from ecosorter.training.fit.finetune import FINISHED, finetune
-from ecosorter.training.fit.learner import Answers, Job, OnEpoch, Part
+from ecosorter.training.fit.learner import Answers, Job
 from ecosorter.training.fit.linear_probe import fit_linear
 from ecosorter.training.fit.network import WasteNet, feature_width
 from ecosorter.training.fit.pixels import store_photos
 from ecosorter.training.fit.predict import predict, whole_features
 from ecosorter.training.fit.processes import is_first
 from ecosorter.training.recipe import Finetune, Recipe
-from ecosorter.training.results import Epoch
+from ecosorter.training.results import Epoch, OnEpoch, Part
 from ecosorter.training.waiting import once
 
 _RANGES, _RANGES_BATCH = 256, 16  # photos that decide the ranges of the integers

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from ecosorter.datasets.photoset import Index
 from ecosorter.datasets.splits import Groups, split_rows
-from ecosorter.training.fit.learner import Part
 from ecosorter.training.recipe import Split
+from ecosorter.training.results import Part
 
 
 def split_parts(labels: Index, groups: Groups, classes: Sequence[str], split: Split, seed: int) -> dict[Part, Index]:

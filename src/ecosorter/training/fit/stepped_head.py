@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ecosorter.datasets.photoset import Index, PhotoSet
@@ -15,12 +14,13 @@ from ecosorter.texts.note import Note
 from ecosorter.training.fit.balance import Balanced, balance, class_weights
 from ecosorter.training.fit.head_model import HeadModel
 from ecosorter.training.fit.heads import make_head
-from ecosorter.training.fit.learner import Answers, Job, OnEpoch, Part
+from ecosorter.training.fit.learner import Answers, Job
 from ecosorter.training.fit.loop import Fitted, fit, logits
 from ecosorter.training.fit.parts import split_parts
-from ecosorter.training.fit.task import Rows
+from ecosorter.training.fit.rows import FeatureRows
 from ecosorter.training.front import Front
 from ecosorter.training.recipe import Recipe
+from ecosorter.training.results import OnEpoch, Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Rows that are ready to fit.
+    """FeatureRows that are ready to fit.
 
     Attributes:
         name: ``"after-split"``, ``"before-split"`` or ``"no-balance"``.
@@ -54,7 +54,7 @@ class Prepared:
     """
 
     name: str
-    parts: Mapping[Part, Rows]
+    parts: Mapping[Part, FeatureRows]
     counts_before: dict[str, int]
     counts_after: dict[str, int]
     notes: list[Note]
@@ -70,11 +70,13 @@ def balance_after_split(table: Table, parts: Mapping[Part, Index], recipe: Recip
     """Balance the training rows only: the honest order."""
     train = parts["train"]
     before = _counts(table.labels[train], table.classes)
-    rows: dict[Part, Rows] = {part: Rows(table.features, table.labels, index) for part, index in parts.items()}
+    rows: dict[Part, FeatureRows] = {
+        part: FeatureRows(table.features, table.labels, index) for part, index in parts.items()
+    }
     notes: list[Note] = []
     if recipe.balance.method == "smote":
         balanced = _smote(table, train, recipe)
-        rows["train"] = Rows(balanced.features, balanced.labels)
+        rows["train"] = FeatureRows(balanced.features, balanced.labels)
         notes = balanced.notes
     after = _counts(rows["train"].all_labels, table.classes)
     name = "no-balance" if recipe.balance.method == "none" else "after-split"
@@ -95,7 +97,7 @@ def balance_before_split(table: Table, rows: Index, recipe: Recipe) -> Prepared:
     leak = Note(key="leak", values={"made": made, "rows": len(test_photos)})
     return Prepared(
         "before-split",
-        {part: Rows(balanced.features, balanced.labels, index) for part, index in parts.items()},
+        {part: FeatureRows(balanced.features, balanced.labels, index) for part, index in parts.items()},
         _counts(table.labels[rows], table.classes),
         _counts(balanced.labels, table.classes),
         [*balanced.notes, *([leak] if made else [])],
@@ -136,10 +138,9 @@ class SteppedHeadLearner:
             prepared = balance_before_split(table, np.sort(np.concatenate(list(job.parts.values()))), recipe)
         else:
             prepared = balance_after_split(table, job.parts, recipe)
-        torch.manual_seed(recipe.seed)
         train = prepared.parts["train"].all_labels
         fitted = fit(
-            make_head(recipe.head, table.features.shape[1], len(table.classes)),
+            make_head(recipe.head, table.features.shape[1], len(table.classes), recipe.seed),
             recipe.fit,
             recipe.trainer,
             prepared.parts,
@@ -173,7 +174,7 @@ class SteppedHead:
     def predict(self, rows: Index) -> NDArray[np.float32]:
         """Return logits of photos."""
         table = self._learner.table
-        return logits(self.head, Rows(table.features, table.labels, rows))
+        return logits(self.head, FeatureRows(table.features, table.labels, rows))
 
     @property
     def model(self) -> HeadModel:
