@@ -4,6 +4,7 @@ A change that moves code must not move figures. Write them before it and compare
 
     python -m tests.figures write before.json
     python -m tests.figures compare before.json
+    python -m tests.figures compare before.json smote folds-held-out    # runs of these kinds alone
 
 Photos and networks are made on the spot. Whatever a run's files look like, what its model says of ten photos is in
 the figures, so that little escapes.
@@ -67,19 +68,22 @@ def runs(place: Path) -> Iterator[tuple[str, Path, list[str]]]:
     yield train("smote-leaky", photos, "resnet18-smote", leaky, *head)
     yield train("folds-held-out", photos, "resnet18-smote", _HEAD, *head, "--folds", "2", "--hold-out", "street")
     yield train("flattened", photos, "resnet50-softmax", _HEAD, *head)
-    network = [*_NETWORK, "preprocess.size=64", f"backbone={edgetpu}"]
-    yield train("network", few, "ecosorter", [*network, "hold_out=[]", "on_board=['kitchen']"])
-    yield train("network-folds", few, "finetune", network, "--folds", "2")
+    network = [*_NETWORK, "features.preprocess.size=64"]
+    shipped = [*network, "evaluation.left_out=[]", "augment.boards=['kitchen']"]
+    yield train("network", few, "ecosorter", shipped, "--backbone", edgetpu)
+    yield train("network-folds", few, "finetune", network, "--backbone", edgetpu, "--folds", "2")
     taught = place / "taught"
     yield "taught", taught, ["teach", own, "--out", str(taught), "--model", str(place / "teachable")]
 
 
-def figures(place: Path) -> dict[str, float]:
-    """Run everything; return every figure by its name."""
+def figures(place: Path, kinds: Sequence[str]) -> dict[str, float]:
+    """Run everything, or these kinds; return every figure by its name."""
     make(place)
     found: dict[str, float] = {}
     looked_at = sorted(map(str, (place / "own").rglob("*.png")))[:10]
     for name, model, command in runs(place):
+        if kinds and name not in kinds:
+            continue
         print(name, flush=True)  # noqa: T201
         _ecosorter(place, *command)
         out = model.parent if model.name == "bundle" else model
@@ -140,13 +144,16 @@ def compare(before: dict[str, float], after: dict[str, float]) -> list[str]:
 
 def main() -> None:
     """Write or compare: the command in this file's docstring."""
-    act, file = sys.argv[1], Path(sys.argv[2])
+    act, file, kinds = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
     with TemporaryDirectory() as folder:
-        found = figures(Path(folder))
+        found = figures(Path(folder), kinds)
     if act == "write":
         file.write_text(json.dumps(found, indent=1) + "\n")
         return
-    changed = compare(json.loads(file.read_text()), found)
+    before = json.loads(file.read_text())
+    changed = compare(
+        {name: value for name, value in before.items() if not kinds or name.split("/")[0] in kinds}, found
+    )
     print("\n".join(changed) or f"All {len(found)} figures are as they were.")  # noqa: T201
     sys.exit(bool(changed))
 
