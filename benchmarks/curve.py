@@ -124,7 +124,7 @@ def _head(
         classes,
         c=recipe.head.c,
         source_power=recipe.balance.source_power,
-        imagenet_scores=recipe.features.imagenet_scores,
+        scores_weight=recipe.scores_weight,
     )
     return lambda seen: (seen @ weight.T + bias).argmax(axis=1)
 

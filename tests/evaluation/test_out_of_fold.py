@@ -21,7 +21,7 @@ def logits(wrong: NDArray[np.int64], sure: float = 2.0) -> NDArray[np.float32]:
 
 
 def answered(wrong: NDArray[np.int64]) -> OutOfFold:
-    return OutOfFold(logits(wrong), LABELS, FOLDS, [f"object {number}" for number in range(80)], CLASSES)
+    return OutOfFold(logits(wrong), LABELS, FOLDS, [f"object {number}" for number in range(80)], CLASSES, np.ones(80))
 
 
 def test_folds_sources_and_all_together_tell_the_same_answers() -> None:

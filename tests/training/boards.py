@@ -11,13 +11,8 @@ from ecosorter.progress import Advance, Silent
 from ecosorter.training.recipe import Recipe, load_recipe
 
 COLOURS = {"kaca": (40, 160, 60), "kertas": (220, 215, 200), "logam": (90, 90, 140)}
-SMALL = {
-    "features.preprocess.size": 32,
-    "finetune.size": 32,
-    "finetune.epochs": 1,
-    "finetune.batch_size": 8,
-    "trainer.accelerator": "cpu",
-}
+SMALL = {"features.preprocess.size": 32, "trainer.accelerator": "cpu"}
+STEPS = {"finetune.size": 32, "finetune.epochs": 1, "finetune.batch_size": 8, "augment.boards": ["board"]}
 
 
 def photos(folder: Path) -> Path:
@@ -38,8 +33,8 @@ def photos(folder: Path) -> Path:
 
 def recipe(name: str, backbone: Path, **more: object) -> Recipe:
     """A built-in recipe of a network, made small."""
-    shipped = {"evaluation.left_out": [], "augment.boards": ["board"]} if name == "ecosorter" else {}
-    return load_recipe(name, overrides={**SMALL, "features.backbone": str(backbone), **shipped, **more})
+    small = {"evaluation.left_out": [], "evaluation.aside": []} if name == "ecosorter" else STEPS
+    return load_recipe(name, overrides={**SMALL, **small, "features.backbone": str(backbone), **more})
 
 
 class Stages(Silent):

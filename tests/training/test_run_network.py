@@ -19,7 +19,7 @@ from ecosorter.teaching.bank import read_bank
 from ecosorter.training.results import RunResult
 from ecosorter.training.run import train
 from ecosorter.training.tracking.tracker import NoTracker
-from tests.training.boards import COLOURS, SMALL, Stages, photos, recipe
+from tests.training.boards import COLOURS, SMALL, STEPS, Stages, photos, recipe
 from tests.training.networks import edgetpu_file
 from tests.training.several import as_node, nodes, started
 
@@ -34,11 +34,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(place: Path, out: str, stages: Stages, name: str = "finetune", **more: object) -> RunResult:
+def run(place: Path, out: str, stages: Stages, **more: object) -> RunResult:
     return train(
         [place / "photos"],
         place / out,
-        recipe(name, place / "backbone.onnx", **{"evaluation.folds": 2, **more}),
+        recipe("finetune", place / "backbone.onnx", **{"evaluation.folds": 2, **more}),
         Cache(place / "cache"),
         NoTracker(),
         language="id",
@@ -103,8 +103,10 @@ def test_a_finished_run_is_told_and_another_one_refused(place: Path, folds: RunR
 
 @pytest.fixture(scope="module")
 def shipped(place: Path) -> RunResult:
-    """The recipe of the model that ships: sources left out, 8-bit integers, signals, a bank."""
-    return run(place, "shipped", Stages(), "ecosorter")
+    """Every layer trained, sources left out, 8-bit integers, signals, a bank."""
+    export = {f"export.{key}": True for key in ("int8", "ood", "bank")}
+    leave = {"evaluation.protocol": "leave-sources-out", "features.imagenet_scores": True}
+    return run(place, "shipped", Stages(), **leave, **export)
 
 
 def test_every_source_is_answered_by_a_network_that_never_saw_it(place: Path, shipped: RunResult) -> None:
@@ -137,7 +139,7 @@ def test_the_bundle_that_ships_is_small_and_has_signals_and_a_bank(place: Path, 
 
 
 def test_one_source_alone_is_to_be_measured_by_folds(place: Path, tmp_path: Path) -> None:
-    chosen = recipe("ecosorter", place / "backbone.onnx")
+    chosen = recipe("finetune", place / "backbone.onnx", **{"evaluation.protocol": "leave-sources-out"})
     with pytest.raises(DatasetError, match="--folds"):
         train([place / "photos/floor"], tmp_path / "run", chosen, Cache(place / "cache"), NoTracker())
 
@@ -180,7 +182,7 @@ def test_two_nodes_train_together_and_the_first_one_writes(place: Path, folds: R
 
 
 def command(place: Path, out: str, **more: object) -> list[str]:
-    settings = {**SMALL, **more}
+    settings = {**SMALL, **STEPS, **more}
     flags = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     words = ["train", str(place / "photos"), "--recipe", "finetune", "--backbone", str(place / "backbone.onnx")]
     return [*words, "--folds", "2", "--lang", "en", "--out", str(place / out), *flags]

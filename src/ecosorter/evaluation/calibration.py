@@ -29,7 +29,9 @@ class Decide(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     miss_rate: Annotated[float, Field(gt=0, lt=1)] = 0.1
 
 
-def fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> float:
+def fit_temperature(
+    logits: NDArray[np.floating[Any]], labels: NDArray[np.int64], weights: NDArray[np.float64] | None = None
+) -> float:
     """Return the temperature by which to divide the logits: the one with the least cross-entropy.
 
     Temperature scaling of Guo et al. 2017, section 4.2 (https://arxiv.org/abs/1706.04599). Against few photos
@@ -40,6 +42,7 @@ def fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]
     Args:
         logits: ``[n, classes]``.
         labels: ``[n]`` class indices.
+        weights: ``[n]``, how much each row counts; all alike where not given.
 
     Returns:
         0.05 to 20; above 1 when the model was too sure of itself. 1 when there are no rows.
@@ -52,7 +55,8 @@ def fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]
 
     def cross_entropy(log_temperature: float) -> float:
         log_p = log_softmax(logits / math.exp(log_temperature), axis=1)
-        return float(-(1 - soft) * log_p[np.arange(n), labels].mean() - soft * log_p.mean())
+        right, spread = log_p[np.arange(n), labels], log_p.mean(axis=1)
+        return float(-np.average((1 - soft) * right + soft * spread, weights=weights))
 
     found = minimize_scalar(cross_entropy, bounds=(math.log(_LOWEST), math.log(_HIGHEST)), method="bounded")
     return math.exp(float(found.x))
@@ -64,6 +68,7 @@ def fit_thresholds(
     *,
     target_accuracy: float = 0.9,
     miss_rate: float = 0.1,
+    weights: NDArray[np.float64] | None = None,
 ) -> Thresholds:
     """Return from which confidence on to answer, and which classes to offer beside the best one.
 
@@ -81,33 +86,45 @@ def fit_thresholds(
         labels: ``[n]`` class indices.
         target_accuracy: accuracy wanted of the photos that are answered, 0..1.
         miss_rate: share of photos whose true class may be missing among those offered, 0..1.
+        weights: ``[n]``, how much each photo counts; all alike where not given. Rows that count nothing are left out.
     """
+    counts = np.ones(len(labels)) if weights is None else weights
+    kept = counts > 0
+    given = probabilities[kept], labels[kept], counts[kept] / counts[kept].mean() if kept.any() else counts[kept]
     return Thresholds(
-        confidence=_confidence_threshold(probabilities, labels, target_accuracy),
-        conformal=_conformal_threshold(probabilities, labels, miss_rate),
+        confidence=_confidence_threshold(*given, target_accuracy), conformal=_conformal_threshold(*given, miss_rate)
     )
 
 
 def _confidence_threshold(
-    probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64], target_accuracy: float
+    probabilities: NDArray[np.floating[Any]],
+    labels: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    target_accuracy: float,
 ) -> float:
     confidence = probabilities.max(axis=1)
     order = np.argsort(-confidence, kind="stable")
     confidence = confidence[order]
     right = (probabilities.argmax(axis=1) == labels)[order]
-    answered = np.arange(1, len(labels) + 1)
+    counts = weights[order]
     # A threshold cannot part photos of equal confidence: only the last of them stands for an answer set.
     last_of_equal = np.append(confidence[1:] != confidence[:-1], True)[: len(labels)]
-    reached = np.flatnonzero(last_of_equal & (np.cumsum(right) >= target_accuracy * answered - 1e-9))
+    reached = np.flatnonzero(last_of_equal & (np.cumsum(counts * right) >= target_accuracy * np.cumsum(counts) - 1e-9))
     return float(confidence[reached[-1]]) if len(reached) else 1.0
 
 
 def _conformal_threshold(
-    probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64], miss_rate: float
+    probabilities: NDArray[np.floating[Any]],
+    labels: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    miss_rate: float,
 ) -> float:
+    """Return the score that ``(n + 1)(1 - miss_rate)`` rows reach at most, each counted by its weight, of mean 1."""
     n = len(labels)
-    rank = math.ceil((n + 1) * (1 - miss_rate))
-    if not 1 <= rank <= n:
-        return 1.0 if rank > n else 0.0
+    wanted = (n + 1) * (1 - miss_rate)
+    if wanted <= 0:
+        return 0.0
     scores = 1 - probabilities[np.arange(n), labels]
-    return float(np.partition(scores, rank - 1)[rank - 1])
+    order = np.argsort(scores, kind="stable")
+    reached = np.flatnonzero(np.cumsum(weights[order]) >= wanted - 1e-9)
+    return float(scores[order[reached[0]]]) if len(reached) else 1.0

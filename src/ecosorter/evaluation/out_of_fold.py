@@ -24,17 +24,27 @@ class Calibration:
     thresholds: Thresholds
 
 
-def calibrate(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64], rule: Decide) -> Calibration:
+def calibrate(
+    logits: NDArray[np.floating[Any]],
+    labels: NDArray[np.int64],
+    rule: Decide,
+    weights: NDArray[np.float64] | None = None,
+) -> Calibration:
     """Return the temperature and the thresholds that these answers ask for; without any, never to answer.
 
     Args:
         logits: ``[n, classes]``, of photos that the model never saw.
         labels: ``[n]``.
         rule: what is wanted of the answers.
+        weights: ``[n]``, how much each photo counts; all alike where not given.
     """
-    temperature = fit_temperature(logits, labels)
+    temperature = fit_temperature(logits, labels, weights)
     thresholds = fit_thresholds(
-        softmax(logits, temperature), labels, target_accuracy=rule.target_accuracy, miss_rate=rule.miss_rate
+        softmax(logits, temperature),
+        labels,
+        target_accuracy=rule.target_accuracy,
+        miss_rate=rule.miss_rate,
+        weights=weights,
     )
     return Calibration(temperature, thresholds)
 
@@ -49,6 +59,7 @@ class OutOfFold:
         folds: ``[n]``, number of each photo's fold; at least two differ.
         groups: ``[n]``, the object that each photo shows, for intervals.
         classes: names.
+        weights: ``[n]``, how much each photo counts when temperature and thresholds are fitted.
     """
 
     logits: NDArray[np.float32]
@@ -56,13 +67,15 @@ class OutOfFold:
     folds: NDArray[np.int64]
     groups: Groups
     classes: tuple[str, ...]
+    weights: NDArray[np.float64]
 
     def calibrations(self, rule: Decide) -> dict[int, Calibration]:
         """Fit temperature and thresholds of each fold to the others: nothing is fitted on what it is measured on."""
-        return {
-            int(fold): calibrate(self.logits[self.folds != fold], self.labels[self.folds != fold], rule)
-            for fold in np.unique(self.folds)
-        }
+        return {int(fold): self.calibration(rule, self.folds != fold) for fold in np.unique(self.folds)}
+
+    def calibration(self, rule: Decide, rows: NDArray[np.bool_] | slice = slice(None)) -> Calibration:
+        """Fit temperature and thresholds to these photos, or to all."""
+        return calibrate(self.logits[rows], self.labels[rows], rule, self.weights[rows])
 
     def score_folds(self, found: Mapping[int, Calibration]) -> list[Scores]:
         """Score each fold by its own calibration, in the order of their numbers."""

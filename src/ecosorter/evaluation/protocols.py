@@ -1,6 +1,10 @@
 """Who is left out when, and measured by a model that never saw them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ecosorter.errors import DatasetError
 
@@ -45,3 +49,24 @@ def groups_left_out(groups: Sequence[Sequence[str]], sources: Sequence[str]) -> 
             "another source, or measure on photos like those that it learns from: --folds 5."
         )
     return found
+
+
+def promise_weights(labels: Sequence[str], sources: Sequence[str]) -> NDArray[np.float64]:
+    """Return how much each photo counts when a promise to a new place is fitted: each source that counts the same.
+
+    A new photo comes from a new place, and a place shows several classes. Where no source counts, all photos do.
+
+    Args:
+        labels: class of each photo ``[n]``.
+        sources: of each photo ``[n]``.
+
+    Returns:
+        ``[n]``; photos of sources that do not count have 0.
+    """
+    names, classes = np.asarray(sources), np.asarray(labels)
+    weights = np.zeros(len(names))
+    for name in np.unique(names):
+        mine = names == name
+        if counting_classes(Counter(classes[mine].tolist())):
+            weights[mine] = 1 / mine.sum()
+    return weights if weights.any() else np.ones(len(names))

@@ -22,7 +22,10 @@ from ecosorter.training.export.views import decoded
 from ecosorter.training.features import Engine, FeatureSource, OnnxEngine, TorchEngine, extract
 from ecosorter.training.recipe import Recipe
 
-_RANGES, _RANGES_BATCH = 256, 16  # photos that decide the ranges of the integers
+RANGE_PHOTOS = 256
+"""How many photos decide the ranges of the integers."""
+
+_RANGES_BATCH = 16
 
 Files = Sequence[tuple[Path, str]]
 """Path and sha256 of each photo."""
@@ -35,7 +38,8 @@ class Front:
         backbone: the network.
         spec: from a photo to pixels; its `zooms` are the views.
         recipe: features, export, seed.
-        files: photos from which the ranges of the integers may come.
+        files: photos of the run.
+        ranges: photos from which the ranges of the integers come.
         classes: names, for the ImageNet scores.
         cache: of graphs and features.
 
@@ -50,11 +54,13 @@ class Front:
         spec: PreprocessSpec,
         recipe: Recipe,
         files: Files,
+        ranges: Files,
         classes: Sequence[str],
         cache: Cache,
     ) -> None:
         self.spec = spec
-        self._backbone, self._recipe, self._files, self._cache = backbone, recipe, files, cache
+        self._backbone, self._recipe, self._cache = backbone, recipe, cache
+        self._files, self._ranges = files, ranges
         self.scores: ScoresLayer | None = None
         if recipe.features.imagenet_scores:
             self.scores = scores_layer(backbone, classes)
@@ -66,8 +72,8 @@ class Front:
         front = front_graph(self.spec, features_graph(graph, self._recipe.features.pooling, self.scores))
         if not self._recipe.export.int8:
             return front
-        drawn = np.random.default_rng(self._recipe.seed).permutation(len(self._files))[:_RANGES]
-        batches = decoded([self._files[row][0] for row in drawn], self.spec, _RANGES_BATCH)
+        drawn = np.random.default_rng(self._recipe.seed).permutation(len(self._ranges))[:RANGE_PHOTOS]
+        batches = decoded([self._ranges[row][0] for row in drawn], self.spec, _RANGES_BATCH)
         return load_from_string(quantize(front.SerializeToString(), batches))
 
     @property

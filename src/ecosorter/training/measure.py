@@ -13,6 +13,7 @@ from ecosorter.datasets.photoset import Index, PhotoSet
 from ecosorter.decision import softmax
 from ecosorter.evaluation.metrics import score
 from ecosorter.evaluation.out_of_fold import Calibration, OutOfFold, calibrate
+from ecosorter.evaluation.protocols import promise_weights
 from ecosorter.evaluation.scores import LabelledPrediction, Scores
 from ecosorter.files import write_whole
 from ecosorter.progress import Advance, Progress
@@ -108,12 +109,15 @@ class Measurement:
         rows = np.concatenate([job.parts["test"] for job in plan.folds])
         fold_of = np.repeat(np.arange(len(plan.folds)), [len(job.parts["test"]) for job in plan.folds])
         answered = [self._answer_fold(job) for job in plan.folds]
+        sources = np.array([photos.rows[row].source for row in rows])
+        weights = np.ones(len(rows))
+        if plan.together:
+            weights = promise_weights([photos.rows[row].label for row in rows], sources.tolist())
         kinds = [np.concatenate(logits) for logits in zip(*answered, strict=True)]
         found = [
-            OutOfFold(logits, photos.labels[rows], fold_of, photos.groups[rows].tolist(), photos.classes)
+            OutOfFold(logits, photos.labels[rows], fold_of, photos.groups[rows].tolist(), photos.classes, weights)
             for logits in kinds
         ]
-        sources = np.array([photos.rows[row].source for row in rows])
         scored = []
         for one in found:
             calibrations = one.calibrations(rule)
@@ -134,7 +138,7 @@ class Measurement:
                 best_epoch=learnt.best_epoch,
                 scores=scores,
             ),
-            calibration=calibrate(found[0].logits, found[0].labels, rule),
+            calibration=found[0].calibration(rule),
             folds=[] if plan.together else fold_scores,
             unseen=by_source,
             probe=LinearProbe(scores=scored[1][0], held_out=scored[1][1]) if len(scored) > 1 else None,

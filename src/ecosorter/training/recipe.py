@@ -90,12 +90,14 @@ class Head(Section):
             dropout between them, trained by steps as ``[fit]`` says.
         c: scikit-learn's inverse strength of regularisation, for logistic. Small values hold better on photos from
             elsewhere.
+        scores_weight: how much ``features.imagenet_scores`` count beside the regression; for logistic.
         hidden: widths of the perceptron's two hidden layers.
         dropout: share of the hidden values dropped in training, for the perceptron.
     """
 
     kind: Literal["logistic", "softmax", "perceptron"] = "logistic"
     c: Annotated[float, Field(gt=0)] = 1e-3
+    scores_weight: Annotated[float, Field(gt=0)] = 1.0
     hidden: tuple[Positive, Positive] = (512, 256)
     dropout: Share = 0.5
 
@@ -271,6 +273,11 @@ class Recipe(Section):
     decide: Decide = Decide()
     export: Export = Export()
     trainer: Trainer = Trainer()
+
+    @property
+    def scores_weight(self) -> float | None:
+        """How much ImageNet scores count; None where there are none."""
+        return self.head.scores_weight if self.features.imagenet_scores else None
 
     @property
     def by_steps(self) -> bool:

@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import numpy as np
+
 from ecosorter.datasets.cache import Cache
 from ecosorter.datasets.dataset import read_dataset
 from ecosorter.datasets.photoset import PhotoSet, usable_photos
+from ecosorter.evaluation.protocols import promise_weights
 from ecosorter.preprocess import PreprocessSpec
 from ecosorter.progress import Progress, Silent
 from ecosorter.texts import Language
@@ -24,7 +27,7 @@ from ecosorter.training.fit.device import head_device
 from ecosorter.training.fit.learner import Learner
 from ecosorter.training.fit.logistic_head import LogisticHeadLearner
 from ecosorter.training.fit.stepped_head import SteppedHeadLearner
-from ecosorter.training.front import Front
+from ecosorter.training.front import RANGE_PHOTOS, Files, Front
 from ecosorter.training.journal import Journal
 from ecosorter.training.measure import Measurement
 from ecosorter.training.plan import Plan, make_plan
@@ -141,10 +144,22 @@ def _learner(
         from ecosorter.training.fit.network_learner import NetworkLearner  # noqa: PLC0415  # it brings Lightning
 
         return NetworkLearner(photos, recipe, recipe.finetune, backbone, spec, folder.checkpoints, progress)
-    front = Front(backbone, spec, recipe, photos.files, photos.classes, cache)
+    front = Front(backbone, spec, recipe, photos.files, _range_photos(photos, recipe), photos.classes, cache)
     if recipe.by_steps:
         return SteppedHeadLearner(photos, front, recipe, folder.checkpoints, progress, pool)
     return LogisticHeadLearner(photos, front, recipe, progress)
+
+
+def _range_photos(photos: PhotoSet, recipe: Recipe) -> Files:
+    """Return the photos that decide the ranges of 8-bit integers: of sources that count in nothing, where there are.
+
+    So a source that is left out and measured has had no say in what ships.
+    """
+    if recipe.evaluation.protocol != "leave-sources-out":
+        return photos.files
+    weights = promise_weights([row.label for row in photos.rows], [row.source for row in photos.rows])
+    spare = [photos.file(row) for row in np.flatnonzero(weights == 0)]
+    return spare if len(spare) >= RANGE_PHOTOS else photos.files
 
 
 def _is_first(recipe: Recipe) -> bool:

@@ -17,7 +17,7 @@ def fit_linear(
     *,
     c: float,
     source_power: float,
-    imagenet_scores: bool,
+    scores_weight: float | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Fit one linear layer to features: logistic regression, in which classes weigh the same.
 
@@ -30,25 +30,26 @@ def fit_linear(
     together with the other features they would drown.
 
     Args:
-        features: ``[n, d]``, with `imagenet_scores` those of the classes last.
+        features: ``[n, d]``, with ImageNet scores those of the classes last.
         labels: ``[n]``, of at least two classes.
         sources: ``[n]``.
         classes: number of outputs; those without photos are never the answer.
         c: inverse strength of the regularisation (scikit-learn's C).
         source_power: how sources are weighed (`source_balanced`).
-        imagenet_scores: whether there are such scores.
+        scores_weight: how much ImageNet scores count beside the regression; None where there are none.
 
     Returns:
         Weight ``[classes, d]`` and bias ``[classes]``.
     """
     weights = source_balanced(labels, sources, source_power) * len(labels)
-    own = features[:, :-classes] if imagenet_scores else features
+    own = features if scores_weight is None else features[:, :-classes]
     weight, bias = _regression(own, labels, weights, classes, c)
-    if not imagenet_scores:
+    if scores_weight is None:
         return weight, bias
     seen = np.isin(np.arange(classes), labels)
-    bias -= np.where(seen, np.average(features[:, -classes:], axis=0, weights=weights), 0)
-    return np.hstack([weight, np.diag(seen).astype(np.float32)]), bias.astype(np.float32)
+    share = np.where(seen, scores_weight, 0)
+    bias -= share * np.average(features[:, -classes:], axis=0, weights=weights)
+    return np.hstack([weight, np.diag(share)]).astype(np.float32), bias.astype(np.float32)
 
 
 def _regression(

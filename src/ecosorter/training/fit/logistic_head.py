@@ -47,7 +47,7 @@ class LogisticHeadLearner:
             len(self.photos.classes),
             c=self.recipe.head.c,
             source_power=self.recipe.balance.source_power,
-            imagenet_scores=self.front.scores is not None,
+            scores_weight=self.recipe.scores_weight,
         )
         return LogisticHead(self, job, weight, bias)
 

@@ -148,7 +148,7 @@ class NetworkLearner:
                 len(self.photos.classes),
                 c=self.recipe.head.c,
                 source_power=self.recipe.balance.source_power,
-                imagenet_scores=self.recipe.features.imagenet_scores,
+                scores_weight=self.recipe.scores_weight,
             )
             torch.save({"weight": torch.from_numpy(weight), "bias": torch.from_numpy(bias)}, part)
 
