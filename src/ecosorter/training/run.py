@@ -158,7 +158,7 @@ def _range_photos(photos: PhotoSet, recipe: Recipe) -> Files:
     if recipe.evaluation.protocol != "leave-sources-out":
         return photos.files
     weights = promise_weights([row.label for row in photos.rows], [row.source for row in photos.rows])
-    spare = [photos.file(row) for row in np.flatnonzero(weights == 0)]
+    spare = [photos.file(row) for row in np.flatnonzero(weights == 0).tolist()]
     return spare if len(spare) >= RANGE_PHOTOS else photos.files
 
 

@@ -5,9 +5,9 @@ one scale for each output channel; activations uint8, one scale each, from their
 the choices that ONNX Runtime computes fast on x86-64: with int8 activations it fused none of the residual additions
 and not all of the convolutions, and the network was slower than in float.
 
-Weights use 7 of their 8 bits. Processors without VNNI add two products of bytes in 16 bits, which overflows with all 8:
-a left-out photo was then found 4.8 points less often, and a phone gave other answers than a server. With 7 bits the sums fit
-everywhere, and every machine computes the same.
+Weights use 7 of their 8 bits. Processors without VNNI add two products of bytes in 16 bits, which overflows when all 8
+are used: features were then far from those of other machines (ONNX Runtime's documentation of quantization, "reduce
+range"). With 7 bits the sums fit everywhere.
 
 Convolutions and the additions of residual blocks become integers; what is in front of them and behind (normalisation,
 the mean over places, head, class-activation map, signals) stays float.
