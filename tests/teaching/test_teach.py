@@ -10,7 +10,6 @@ from onnx import numpy_helper
 
 from ecosorter.bundle import Bundle, read_bundle, write_bundle
 from ecosorter.classifier import Classifier
-from ecosorter.datasets.class_names import understand
 from ecosorter.decision import Thresholds, softmax
 from ecosorter.errors import BundleError, DatasetError
 from ecosorter.teaching.bank import read_bank
@@ -24,8 +23,6 @@ from ecosorter.teaching.teach import teach
 from ecosorter.training.backbones.graphs import Layer
 from tests.teaching.teachable import KNOWN, SPEC, WIDTH, class_folders, teachable, tinted, with_layers
 from tests.tiny import encoded, tiny_info, tiny_model
-
-SEVEN = ("kaca", "kardus", "kertas", "khusus", "logam", "organik", "plastik")
 
 
 @pytest.fixture(scope="module")
@@ -330,44 +327,3 @@ def test_the_comparison_counts_what_moved_to_a_new_class() -> None:
     assert found["c"] == ClassChange(photos=1, before=None, after=1)
     assert ClassChange(photos=100, before=0.9, after=0.879).lost
     assert not ClassChange(photos=100, before=0.9, after=0.88).lost
-
-
-# Names of folders
-
-
-@pytest.mark.parametrize(
-    ("name", "label", "how"),
-    [
-        ("kaca", "kaca", "known"),
-        ("Kaca", "kaca", "known"),
-        ("Glass bottles", "kaca", "alias"),
-        ("sampah", "khusus", "alias"),
-        ("daun", "organik", "alias"),
-        ("baterai", "baterai", "new"),
-        ("popok", "popok", "new"),
-        ("Kabel tua", "Kabel tua", "new"),
-    ],
-)
-def test_names_are_understood(name: str, label: str, how: str) -> None:
-    found = understand([name], SEVEN)[name]
-    assert (found.label, found.how) == (label, how)
-
-
-def test_own_names_are_only_those_of_the_model() -> None:
-    found = understand(["KACA", "glass", "daun"], SEVEN, own=True)
-    assert {name: (entry.label, entry.how) for name, entry in found.items()} == {
-        "KACA": ("kaca", "known"),
-        "glass": ("glass", "new"),
-        "daun": ("daun", "new"),
-    }
-
-
-def test_names_are_those_of_the_model_at_hand() -> None:
-    found = understand(["battery", "glass", "Baterai", "kabel", "Kabel"], ("baterai", "battery", "bulb"))
-    assert {name: entry.label for name, entry in found.items()} == {
-        "battery": "battery",
-        "glass": "glass",
-        "Baterai": "baterai",
-        "kabel": "Kabel",  # two spellings of one new class
-        "Kabel": "Kabel",
-    }
