@@ -1,4 +1,4 @@
-"""The photos of a run after the first look at them: the unusable are left out, the groups are known."""
+"""Prepare the photos of a run: leave out the unusable ones, and find the groups."""
 
 from collections import Counter
 from collections.abc import Sequence

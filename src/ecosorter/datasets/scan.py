@@ -1,4 +1,4 @@
-"""What has to be known of every photo before training: can it be read, its hash, and a thumbnail to compare by."""
+"""Find out of every photo before training whether it can be read, its hash, and a thumbnail to compare by."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
