@@ -8,7 +8,7 @@ import pytest
 from ecosorter.datasets import scan as facts
 from ecosorter.datasets.cache import Cache
 from ecosorter.datasets.dataset import PhotoRow
-from ecosorter.datasets.scan import photo_facts
+from ecosorter.datasets.scan import photo_facts, say_unusable
 from tests.tiny import encoded
 from tests.training.pictures import photo, picture, save
 
@@ -98,3 +98,14 @@ def test_progress_counts_every_photo(tmp_path: Path) -> None:
     assert sum(told) == 131
     assert len(told) > 1
     assert photo_facts([]) == []
+
+
+def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
+    good, empty = photo(tmp_path / "good.jpg", 1), tmp_path / "empty.jpg"
+    empty.touch()
+    rows = rows_of(good, *(tmp_path / f"gone{number}.jpg" for number in range(5)), empty)
+    gone = ", ".join(str(tmp_path / f"gone{number}.jpg") for number in range(3))
+    assert say_unusable(rows, photo_facts(rows)) == (
+        f" These cannot be used: missing: {gone} and 2 more; empty: {empty}."
+    )
+    assert say_unusable(rows[:1], photo_facts(rows[:1])) == ""

@@ -1,4 +1,4 @@
-"""An audit as one HTML file: the photos that belong together side by side, for whoever has to decide.
+"""Write an audit as one HTML file: the photos that belong together side by side, for whoever has to decide.
 
 The page needs no network, no script and no other file, and a content security policy inside it forbids them.
 """

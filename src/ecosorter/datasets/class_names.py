@@ -1,4 +1,4 @@
-"""The class names that people's folders have, mapped to the seven by the data file aliases.toml."""
+"""Map the class names of people's folders to the seven, by the data file aliases.toml."""
 
 import re
 import tomllib

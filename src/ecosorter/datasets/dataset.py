@@ -13,13 +13,10 @@ of known classes (aliases.toml) and not all of theirs have, else (b). Where that
     photos/a.jpg,kaca,kitchen,bottle-17
 
 Relative paths start at the manifest's folder. `source` and `group` may be missing or empty: the source is then the
-manifest's file name without its ending. Other columns are ignored. Commas, semicolons and tabs all separate, as
-spreadsheets in different countries write them.
+manifest's file name without its ending. Other columns are ignored (manifest.py).
 """
 
-import csv
 import hashlib
-import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,10 +26,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecosorter.datasets.class_names import nearest_known, one_of_the_seven
+from ecosorter.datasets.manifest import path_fault, read_table, table_text
 from ecosorter.errors import DatasetError
+from ecosorter.files import write_whole
 from ecosorter.photos import find_photos
 
-_COLUMNS = ("path", "label", "source", "group")
 _NAMED_AT_MOST = 5  # of many like faults, so that a message stays readable
 
 
@@ -122,20 +120,17 @@ def write_manifest(dataset: Dataset, path: Path) -> None:
         DatasetError: a name that is not text (bytes that are no UTF-8).
     """
     folder = os.path.abspath(path.parent)  # noqa: PTH100 - Path.resolve would follow links
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".tmp")
+
+    def shown(photo: Path) -> Path:
+        whole = Path(os.path.abspath(photo))  # noqa: PTH100
+        return whole.relative_to(folder) if whole.is_relative_to(folder) else whole
+
+    text = table_text((shown(row.path), row.label, row.source, row.group) for row in dataset.rows)
     try:
-        with beside.open("w", encoding="utf-8", newline="") as file:
-            table = csv.writer(file)  # lines end in CR LF: with LF alone, a CR in a name would not be quoted
-            table.writerow(_COLUMNS)
-            for row in dataset.rows:
-                photo = Path(os.path.abspath(row.path))  # noqa: PTH100
-                shown = photo.relative_to(folder) if photo.is_relative_to(folder) else photo
-                table.writerow((shown, row.label, row.source, row.group))
+        content = text.encode()
     except UnicodeEncodeError as error:
-        beside.unlink()
         raise DatasetError(f"A file name is no UTF-8 text and has no place in a manifest: {error}") from error
-    beside.replace(path)
+    write_whole(path, lambda part: part.write_bytes(content))
 
 
 def fingerprint(photos: Iterable[tuple[str, str]]) -> str:
@@ -224,38 +219,14 @@ def _few(faults: Sequence[str]) -> str:
 
 
 def _read_manifest(manifest: Path, own_classes: bool) -> list[PhotoRow]:
-    try:
-        text = manifest.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise DatasetError(f"{manifest}, line {line}: not UTF-8; save the manifest as CSV in UTF-8.") from error
-    except OSError as error:
-        raise DatasetError(f"{manifest} cannot be read ({error.strerror}); check its permissions.") from error
-    header = text.partition("\n")[0]
-    table = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count), strict=True)
     rows: list[PhotoRow] = []
     faults: list[str] = []
-    try:
-        names = [name.strip().casefold() for name in next(table, [])]
-        columns = {name: names.index(name) for name in _COLUMNS if name in names}
-        if missing := [name for name in ("path", "label") if name not in columns]:
-            raise DatasetError(
-                f"{manifest} has no column {' and no column '.join(missing)}; its first line must name the columns "
-                "path,label and may name source,group."
-            )
-        for cells in table:
-            if not cells:  # an empty line
-                continue
-            if len(cells) != len(names):
-                faults.append(f"line {table.line_num}: {len(cells)} columns instead of {len(names)}")
-                continue
-            row = _row({name: cells[i] for name, i in columns.items()}, manifest, own_classes)
-            if isinstance(row, str):
-                faults.append(f"line {table.line_num}: {row}")
-            else:
-                rows.append(row)
-    except csv.Error as error:
-        raise DatasetError(f"{manifest}, line {table.line_num}: no CSV ({error}); correct the line.") from error
+    for line in read_table(manifest):
+        row = line.fault or _row(line.cells, manifest, own_classes)
+        if isinstance(row, str):
+            faults.append(f"line {line.number}: {row}")
+        else:
+            rows.append(row)
     if faults:
         advice = f" {_ADVICE}" if any("unknown class" in fault for fault in faults) else ""
         raise DatasetError(f"{manifest}, {_few(faults)}.{advice}")
@@ -264,16 +235,17 @@ def _read_manifest(manifest: Path, own_classes: bool) -> list[PhotoRow]:
 
 def _row(cells: Mapping[str, str], manifest: Path, own_classes: bool) -> PhotoRow | str:
     """Return a line of a manifest as a row, or what is wrong with it."""
-    name = cells["label"].strip()
-    if not cells["path"].strip():
+    path, name = cells["path"], cells["label"].strip()
+    if not path.strip():
         return "the path is empty"
+    if fault := path_fault(path, manifest.parent):
+        return fault
     if not name:
         return "the label is empty"
     label = name if own_classes else one_of_the_seven(name)
     if label is None:
         return _unknown(name)
-    source = cells.get("source", "").strip() or manifest.stem
-    return PhotoRow(manifest.parent / cells["path"], label, source, cells.get("group", "").strip())
+    return PhotoRow(manifest.parent / path, label, cells["source"].strip() or manifest.stem, cells["group"].strip())
 
 
 def _refuse_repeated(rows: Sequence[PhotoRow]) -> None:

@@ -69,7 +69,7 @@ _ENOUGH_FOR_BACKGROUND = 30  # photos: of fewer, the median may be one burst of 
 _MEDIAN_OF = 200  # photos at most
 
 Vectors = NDArray[np.float32]
-Rows = NDArray[np.int64]
+_Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +121,11 @@ def near_duplicates(
     if len(index):
         thumbnails = np.stack([thumbnail for i in index if (thumbnail := facts[i].thumbnail) is not None])
         sources = np.unique([rows[i].source for i in index], return_inverse=True)[1]
-        looks = _Looks(thumbnails, sources)
+        compared = _Compared(thumbnails, sources)
         for start in range(0, len(index), _BLOCK):
             for mirrored in (False, True):
-                for a, b in looks.candidates(start, mirrored):
-                    for i, j, similarity in looks.examine(a, b, mirrored):
+                for a, b in compared.candidates(start, mirrored):
+                    for i, j, similarity in compared.examine(a, b, mirrored):
                         pair = (int(index[i]), int(index[j]))
                         if pair not in found or found[pair].similarity < similarity:
                             found[pair] = Near(*pair, similarity, mirrored)
@@ -170,7 +170,7 @@ def find_groups(
     return np.unique([root(index) for index in range(len(rows))], return_inverse=True)[1].astype(np.int64)
 
 
-class _Looks:
+class _Compared:
     """Photos in the forms in which they are compared.
 
     Args:
@@ -186,7 +186,7 @@ class _Looks:
         self._behind = {way: _differences(self._backgrounds[:, :, ::step]) for way, step in ways}
         self._units = {way: _unit(differences) for way, differences in self._differences.items()}
 
-    def candidates(self, start: int, mirrored: bool) -> Iterator[tuple[Rows, Rows]]:
+    def candidates(self, start: int, mirrored: bool) -> Iterator[tuple[_Rows, _Rows]]:
         """Yield pairs (earlier, later) whose later photo is in the block from `start` on, at most `_PAIRS` at once."""
         block = self._units[mirrored][start : start + _BLOCK]
         for before in range(0, start + 1, _BLOCK):
@@ -196,7 +196,7 @@ class _Looks:
             for some in range(0, len(a), _PAIRS):
                 yield self._alike_without(a[some : some + _PAIRS], b[some : some + _PAIRS], mirrored)
 
-    def _alike_without(self, a: Rows, b: Rows, mirrored: bool) -> tuple[Rows, Rows]:
+    def _alike_without(self, a: _Rows, b: _Rows, mirrored: bool) -> tuple[_Rows, _Rows]:
         for whose in (0, 1):  # the background of the one's source, then of the other's
             source = self._sources[(a, b)[whose]]
             left = _unit(self._differences[False][a] - self._behind[False][source])
@@ -205,7 +205,7 @@ class _Looks:
             a, b = a[alike], b[alike]
         return a, b
 
-    def examine(self, a: Rows, b: Rows, mirrored: bool) -> Iterator[tuple[int, int, float]]:
+    def examine(self, a: _Rows, b: _Rows, mirrored: bool) -> Iterator[tuple[int, int, float]]:
         """Yield (i, j, similarity) of those candidates that are near-duplicates."""
         left, right = (self._thumbnails[rows].astype(np.float32) for rows in (a, b))
         similarity = _agreement(left, right, mirrored)

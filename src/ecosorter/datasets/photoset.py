@@ -1,4 +1,4 @@
-"""The photos of a run after the first look at them: the unusable are left out, the groups are known."""
+"""Prepare the photos of a run: leave out the unusable ones, and find the groups."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from ecosorter.datasets.cache import Cache
 from ecosorter.datasets.dataset import Dataset, PhotoRow, fingerprint
 from ecosorter.datasets.duplicates import find_groups
-from ecosorter.datasets.scan import photo_facts
+from ecosorter.datasets.scan import photo_facts, say_unusable
 from ecosorter.errors import DatasetError
 from ecosorter.progress import Progress
 from ecosorter.texts.note import Note
@@ -37,7 +37,7 @@ class PhotoSet:
     Attributes:
         rows: photo by photo.
         hashes: sha256 of each photo's bytes.
-        groups: int64 [n]; photos of one group stay on one side of a split.
+        groups: int64 ``[n]``; photos of one group stay on one side of a split.
         classes: names, sorted.
         sources: counts and fingerprint of each source.
         notes: what was left out, for the reader.
@@ -118,6 +118,7 @@ def usable_photos(dataset: Dataset, cache: Cache, progress: Progress) -> PhotoSe
     if len(classes) < 2:
         raise DatasetError(
             f"Training needs usable photos of at least two classes; found {', '.join(classes) or 'none'}."
+            f"{say_unusable(dataset.rows, facts)}"
         )
     bad = Counter(fact.status for fact in facts if fact.status != "ok")
     notes = []

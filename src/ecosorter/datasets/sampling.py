@@ -1,4 +1,4 @@
-"""How often each photo counts, so that neither a class nor a source of many photos drowns the others."""
+"""Weigh photos so that neither a class nor a source of many photos drowns the others."""
 
 from collections.abc import Sequence
 

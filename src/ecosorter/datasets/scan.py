@@ -1,4 +1,4 @@
-"""What has to be known of every photo before training: can it be read, its hash, and a thumbnail to compare by."""
+"""Find out of every photo before training whether it can be read, its hash, and a thumbnail to compare by."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -20,6 +20,7 @@ SIDE = 64
 """Width and height of a thumbnail in pixels; duplicates.py says what it is compared by."""
 
 _AT_ONCE = 64  # photos whose bytes are in memory together: 64 x 5 MB of a phone's photos
+_NAMED = 3  # photos of each status that an error message names
 _STORED_AT_ONCE = 1024  # facts a transaction of the cache, which costs more than a photo
 
 
@@ -79,6 +80,24 @@ def photo_facts(
     finally:  # whoever breaks off half-way goes on from there
         store(1)
     return facts
+
+
+def say_unusable(rows: Sequence[PhotoRow], facts: Sequence[PhotoFacts]) -> str:
+    """Return which photos cannot be used, for an error message; ``""`` where all can.
+
+    Args:
+        rows: the photos.
+        facts: of each row.
+    """
+    paths: dict[str, list[Path]] = {}
+    for row, fact in zip(rows, facts, strict=True):
+        if fact.status != "ok":
+            paths.setdefault(fact.status, []).append(row.path)
+    kinds = []
+    for status, found in paths.items():
+        more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+        kinds.append(f"{status}: {', '.join(map(str, found[:_NAMED]))}{more}")
+    return f" These cannot be used: {'; '.join(kinds)}." if kinds else ""
 
 
 _Opened = tuple[str, NDArray[np.uint8] | None]  # status and thumbnail

@@ -1,4 +1,4 @@
-"""What is known of published sources of photos: sources.toml."""
+"""Look up what is known of published sources of photos: sources.toml."""
 
 import tomllib
 from importlib.resources import files

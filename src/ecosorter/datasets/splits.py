@@ -9,18 +9,18 @@ from sklearn.model_selection import train_test_split
 
 from ecosorter.errors import DatasetError
 
-Rows = NDArray[np.int64]
+_Ints = NDArray[np.int64]
 Groups = Sequence[str] | NDArray[np.integer]
 
 
 def split_rows(
-    labels: Rows,
+    labels: _Ints,
     groups: Groups,
     parts: Mapping[str, float],
     seed: int,
     *,
     classes: Sequence[str] | None = None,
-) -> dict[str, Rows]:
+) -> dict[str, _Ints]:
     """Give every row to one part, whole groups at a time, with every class in its share everywhere.
 
     Where groups are few and small, this is scikit-learn's stratified split with the same seed, which published systems
@@ -56,7 +56,7 @@ def split_rows(
 _MOVED_AT_MOST = 0.02  # share of the rows that mending may move
 
 
-def _mended(labels: Rows, groups: Sequence[Sequence[int]], shares: Sequence[float], seed: int) -> Rows | None:
+def _mended(labels: _Ints, groups: Sequence[Sequence[int]], shares: Sequence[float], seed: int) -> _Ints | None:
     """Split by scikit-learn, then make groups whole; None where it cannot or that moves too many rows.
 
     Returns:
@@ -80,13 +80,13 @@ def _mended(labels: Rows, groups: Sequence[Sequence[int]], shares: Sequence[floa
 
 
 def _greedy(
-    labels: Rows,
+    labels: _Ints,
     counts: Sequence[tuple[list[int], Counter[int]]],
     groups_of: Counter[int],
     shares: Mapping[str, float],
     seed: int,
     classes: Sequence[str] | None,
-) -> Rows:
+) -> _Ints:
     """Place whole groups, the largest first, as they are hardest to place, and equal ones in a drawn order.
 
     A group goes where it lessens most how far the parts are from their wanted sizes: the sum over parts and classes of
@@ -136,8 +136,8 @@ def _greedy(
 
 
 def folds(
-    labels: Rows, groups: Groups, k: int, seed: int, *, classes: Sequence[str] | None = None
-) -> list[tuple[Rows, Rows]]:
+    labels: _Ints, groups: Groups, k: int, seed: int, *, classes: Sequence[str] | None = None
+) -> list[tuple[_Ints, _Ints]]:
     """Return `k` pairs (rows to train on, rows to test on) in which every row is tested on once.
 
     Args:
@@ -160,7 +160,7 @@ def folds(
 _ALL = -1  # stands for the rows of every class
 
 
-def number_groups(groups: Groups) -> Rows:
+def number_groups(groups: Groups) -> _Ints:
     """Return ``[n]`` numbers 0, 1, 2 … in place of groups; each row of group ``""`` gets one of its own."""
     numbers: dict[object, int] = {}
     each = enumerate(groups.tolist() if isinstance(groups, np.ndarray) else groups)
@@ -168,7 +168,7 @@ def number_groups(groups: Groups) -> Rows:
     return np.array(found, dtype=np.int64)
 
 
-def _counts_by_group(labels: Rows, groups: Groups) -> list[tuple[list[int], Counter[int]]]:
+def _counts_by_group(labels: _Ints, groups: Groups) -> list[tuple[list[int], Counter[int]]]:
     """Return the rows of each group and how many of them each class has."""
     rows_of: dict[int, list[int]] = {}
     for row, group in enumerate(number_groups(groups).tolist()):

@@ -1,4 +1,4 @@
-"""Every figure about a model's answers to some photos."""
+"""Score a model's answers to some photos: every figure."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -30,7 +30,7 @@ def score(
     seed: int = 0,
     resamples: int = 1000,
 ) -> Scores:
-    """Return every figure about a model's answers to some photos.
+    """Score a model's answers to some photos.
 
     Macro-F1 and macro recall are means over the classes that the photos have: a class without photos can be
     neither found nor missed.

@@ -11,14 +11,13 @@ The manifest's `group` is the contributor's pseudonym. Class folders with a fold
 that: there, the photos of one contributor in two classes would be two groups.
 """
 
-import csv
-import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ecosorter.datasets.manifest import table_text
 from ecosorter.errors import StoreError
 from ecosorter.files import is_part, reason, write_bytes, write_text
 from ecosorter.folders import is_clutter
@@ -96,11 +95,7 @@ def _copied(store: Store, row: Listed, folder: Path) -> bool:
 
 
 def _manifest(rows: Iterable[Listed]) -> bytes:
-    text = io.StringIO(newline="")
-    table = csv.writer(text)
-    table.writerow(("path", "label", "source", "group"))
-    table.writerows((_place(row).as_posix(), row.settled, SOURCE, row.contributor) for row in rows)
-    return text.getvalue().encode()
+    return table_text((_place(row).as_posix(), row.settled, SOURCE, row.contributor) for row in rows).encode()
 
 
 def _remove_others(folder: Path, wanted: set[Path]) -> int:

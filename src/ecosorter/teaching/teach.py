@@ -21,7 +21,7 @@ from ecosorter.classifier import Classifier
 from ecosorter.datasets.class_names import Understood, understand
 from ecosorter.datasets.dataset import PhotoRow, read_dataset
 from ecosorter.datasets.duplicates import find_groups
-from ecosorter.datasets.scan import PhotoFacts, photo_facts
+from ecosorter.datasets.scan import PhotoFacts, photo_facts, say_unusable
 from ecosorter.datasets.splits import folds
 from ecosorter.decision import Thresholds, softmax
 from ecosorter.errors import BundleError, DatasetError, ExportError
@@ -161,7 +161,7 @@ def _own_photos(
         if len(np.unique(groups[labels == classes.index(label)])) < 2:
             raise DatasetError(
                 f"Class '{label}' has fewer than 2 different photos that can be read: one to learn from and one to "
-                "measure on is the least, and 20 are a good start."
+                f"measure on is the least, and 20 are a good start.{say_unusable(photos, facts)}"
             )
     with progress.stage("features", len(rows)) as advance:
         features = augmented_features(base, [row.path for row in rows], advance)
