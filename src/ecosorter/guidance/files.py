@@ -13,7 +13,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ecosorter.errors import GuidanceError
+from ecosorter.guidance.entries import Entries
 from ecosorter.guidance.models import SAFE, Classes, Scheme
+from ecosorter.guidance.resolve import Item, misfits, resolve
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -33,6 +35,43 @@ def schemes() -> tuple[Scheme, ...]:
     folder = files(__package__).joinpath("schemes")
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
     return tuple(_checked(_packaged(f"schemes/{name}"), name) for name in names)
+
+
+@cache
+def entries() -> dict[str, Entries]:
+    """Return the items of the package as they are written down, by class: one file a class."""
+    folder = files(__package__).joinpath("items")
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return {name.removesuffix(".toml"): _parsed(_packaged(f"items/{name}"), Entries, f"items/{name}") for name in names}
+
+
+@cache
+def items() -> dict[str, Item]:
+    """Return the items of the package by id, checked against its classes and schemes.
+
+    Raises:
+        GuidanceError: an entry is wrong; the message names its file, its line and the key.
+    """
+    found = resolve(entries())
+    for label, file in entries().items():
+        name = f"items/{label}.toml"
+        wrong = [f"'{path}' {said}" for path, said in misfits(found, file.items, classes(), schemes()[0], file.sources)]
+        wrong += [f"'items.{key}' is in another file too" for key in file.items if found[key].label != label]
+        wrong += [f"'items.{key}.{field}' is for a scheme's own file" for key, entry in file.items.items() for field in ("label", "bin") if getattr(entry, field)]
+        wrong += [
+            f"'items.{key}' has no bin in the scheme '{each.id}': give its class and answer one in `map`"
+            for key in file.items
+            for each in schemes()
+            if key in found and each.bin_id(label, found[key].answer or classes().classes[label].unless_answered) is None
+        ]
+        if wrong:
+            raise GuidanceError(_sentence(name, _with_lines(wrong, _packaged(name))))
+    return found
+
+
+def items_of(found: Scheme) -> dict[str, Item]:
+    """Return the items that hold under a scheme: the package's, and its own."""
+    return resolve(entries(), found) if found.items else items()
 
 
 def scheme(scheme_id: str) -> Scheme:
@@ -85,7 +124,7 @@ def _checked(text: str, name: str) -> Scheme:
     """Read a scheme and hold it against what is known about classes."""
     found = _parsed(text, Scheme, name)
     if problems := list(_misfits(found, classes())):
-        raise GuidanceError(_sentence(name, problems))
+        raise GuidanceError(_sentence(name, _with_lines(problems, text)))
     return found
 
 
@@ -101,7 +140,31 @@ def _parsed(text: str, model: type[_Model], name: str) -> _Model:
     try:
         return model.model_validate(table)
     except ValidationError as error:
-        raise GuidanceError(_sentence(name, _complaints(error))) from error
+        raise GuidanceError(_sentence(name, _with_lines(_complaints(error), text))) from error
+
+
+def _with_lines(problems: Iterable[str], text: str) -> Iterator[str]:
+    """Put the number of the line before each problem whose key stands in the text."""
+    for problem in problems:
+        path = re.search("'([^']+)'", problem)
+        line = _line_of(path[1].split("."), text) if path else None
+        yield f"line {line}: {problem}" if line else problem
+
+
+def _line_of(path: list[str], text: str) -> int | None:
+    """Return the line of a key, counted from one, or of the table that it belongs in; None where neither is there."""
+    best, where, table = 0, None, []
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[+\s*([\w.\"-]+)\s*\]+", line):
+            table = header[1].replace('"', "").split(".")
+            reached = table
+        elif key := re.match(r"\s*([\w.\"-]+)\s*=", line):
+            reached = [*table, *key[1].replace('"', "").split(".")]
+        else:
+            continue
+        if len(reached) > best and path[: len(reached)] == reached:
+            best, where = len(reached), number
+    return where
 
 
 def _sentence(name: str, problems: Iterable[str]) -> str:
@@ -149,6 +212,8 @@ def _complaints(error: ValidationError) -> Iterator[str]:
 
 def _misfits(found: Scheme, known: Classes) -> Iterator[str]:
     """Yield what in a scheme's map does not exist, and hazardous things that are sent to an unsafe place."""
+    if found.items:
+        yield from (f"'{path}' {said}" for path, said in misfits(resolve(entries(), found), found.items, known, found))
     for label, place in found.map.items():
         if label not in known.classes:
             yield f"unknown class 'map.{label}'{nearest(label, known.classes)}"
