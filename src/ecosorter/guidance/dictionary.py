@@ -7,11 +7,12 @@ from pydantic import BaseModel, ConfigDict
 
 from ecosorter.errors import GuidanceError
 from ecosorter.guidance import files
+from ecosorter.guidance.alike import words_of
 from ecosorter.guidance.files import nearest
 from ecosorter.guidance.lookup import BinWords, Guidance, ItemWords, PartWords, bin_words, guide
 from ecosorter.guidance.models import Scheme
 from ecosorter.guidance.resolve import Item
-from ecosorter.guidance.search import Index, Named, words_of
+from ecosorter.guidance.search import Index, Named
 from ecosorter.texts import LANGUAGES, Language, texts
 
 
@@ -63,7 +64,7 @@ class Dictionary:
         return sorted(found, key=lambda each: (words_of(each.name), each.id))
 
     def most_common(self, count: int) -> list[Item]:
-        """Return the items that everybody throws away: a scheme's own first, then the commonest, as they are written."""
+        """Return what everybody throws away: a scheme's own items first, then the commonest."""
         return sorted(self.items.values(), key=lambda item: (not item.own, item.common))[:count]
 
     def guide(self, item_id: str, answer: str | None = None, language: Language = "id") -> Guidance:

@@ -3,7 +3,7 @@
 import datetime
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from ecosorter.guidance.fields import Data, Id, Source, Text, Words
 from ecosorter.texts import Language
@@ -104,6 +104,6 @@ class Entries(Data):
     """
 
     checked: datetime.date
-    sources: dict[Id, Source] = {}
+    sources: dict[Id, Source] = Field(default={})
     conditions: tuple[Condition, ...] = ()
     items: dict[Id, Entry]

@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ecosorter.errors import GuidanceError
+from ecosorter.guidance.checks import wrong_entries
 from ecosorter.guidance.entries import Entries
 from ecosorter.guidance.models import SAFE, Classes, Scheme
-from ecosorter.guidance.resolve import Item, misfits, resolve
+from ecosorter.guidance.resolve import Item, resolve
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -54,19 +55,26 @@ def items() -> dict[str, Item]:
     """
     found = resolve(entries())
     for label, file in entries().items():
-        name = f"items/{label}.toml"
-        wrong = [f"'{path}' {said}" for path, said in misfits(found, file.items, classes(), schemes()[0], file.sources)]
-        wrong += [f"'items.{key}' is in another file too" for key in file.items if found[key].label != label]
-        wrong += [f"'items.{key}.{field}' is for a scheme's own file" for key, entry in file.items.items() for field in ("label", "bin") if getattr(entry, field)]
-        wrong += [
-            f"'items.{key}' has no bin in the scheme '{each.id}': give its class and answer one in `map`"
-            for key in file.items
-            for each in schemes()
-            if key in found and each.bin_id(label, found[key].answer or classes().classes[label].unless_answered) is None
+        wrong = [
+            *wrong_entries(found, file.items, classes(), schemes()[0], file.sources),
+            *_misplaced(label, file, found),
         ]
         if wrong:
+            name = f"items/{label}.toml"
             raise GuidanceError(_sentence(name, _with_lines(wrong, _packaged(name))))
     return found
+
+
+def _misplaced(label: str, file: Entries, found: Mapping[str, Item]) -> Iterator[str]:
+    """Yield entries of the package that stand in the wrong file, or for which one of its schemes has no bin."""
+    for key, entry in file.items.items():
+        if entry.label is not None or entry.bin is not None:
+            yield f"'items.{key}': `label` and `bin` are for a scheme's own file; here the file says the class"
+        if key in found and found[key].label != label:
+            yield f"'items.{key}' is in items/{found[key].label}.toml too: give one of them another id"
+        for each in schemes() if label in classes().classes else ():
+            if each.bin_id(label, entry.answer or classes().classes[label].unless_answered) is None:
+                yield f"'items.{key}' has no bin in the scheme '{each.id}': give its class and answer one there"
 
 
 def items_of(found: Scheme) -> dict[str, Item]:
@@ -153,7 +161,8 @@ def _with_lines(problems: Iterable[str], text: str) -> Iterator[str]:
 
 def _line_of(path: list[str], text: str) -> int | None:
     """Return the line of a key, counted from one, or of the table that it belongs in; None where neither is there."""
-    best, where, table = 0, None, []
+    best, where = 0, None
+    table: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
         if header := re.match(r"\s*\[+\s*([\w.\"-]+)\s*\]+", line):
             table = header[1].replace('"', "").split(".")
@@ -213,7 +222,7 @@ def _complaints(error: ValidationError) -> Iterator[str]:
 def _misfits(found: Scheme, known: Classes) -> Iterator[str]:
     """Yield what in a scheme's map does not exist, and hazardous things that are sent to an unsafe place."""
     if found.items:
-        yield from (f"'{path}' {said}" for path, said in misfits(resolve(entries(), found), found.items, known, found))
+        yield from wrong_entries(resolve(entries(), found), found.items, known, found)
     for label, place in found.map.items():
         if label not in known.classes:
             yield f"unknown class 'map.{label}'{nearest(label, known.classes)}"

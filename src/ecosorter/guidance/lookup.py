@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from ecosorter.errors import GuidanceError
+from ecosorter.guidance.fields import Source, Words
 from ecosorter.guidance.files import classes, nearest
 from ecosorter.guidance.files import scheme as shipped_scheme
-from ecosorter.guidance.fields import Source, Words
 from ecosorter.guidance.models import Answer, Bin, ItemClass, Kind, Scheme
 from ecosorter.texts import Language, texts
 

@@ -14,6 +14,7 @@ Kind = Literal["organic", "reusable", "recyclable", "hazardous", "residue", "not
 SAFE: tuple[Kind, ...] = ("hazardous", "not_accepted")
 """Where hazardous things may go."""
 
+
 class Bin(Data):
     """A bin or pile. Its name and symbol stand beside the colour, which never stands alone.
 
@@ -60,7 +61,7 @@ class Scheme(Data):
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
     bins: Annotated[dict[Id, Bin], Field(min_length=1)]
     map: dict[str, str | dict[str, str]]
-    items: dict[Id, Entry] = {}
+    items: dict[Id, Entry] = Field(default={})
 
     @model_validator(mode="after")
     def _bins_differ(self) -> Self:
@@ -110,7 +111,7 @@ class ItemClass(Data):
     do: Annotated[tuple[Words, ...], Field(min_length=1)]
     do_not: tuple[Words, ...] = ()
     question: Words | None = None
-    answers: dict[Id, Answer] = {}
+    answers: dict[Id, Answer] = Field(default={})
     unless_answered: str | None = None
     if_unsure: str | None = None
     sources: tuple[str, ...] = ()

@@ -5,8 +5,8 @@ The page has the same search in `serving/web/search.js`. Both follow this, in wh
 1. *Words.* A text is decomposed (NFKD), without marks and apostrophes, in small letters; its words are runs of a-z
    and 0-9. A 2 behind letters (`botol2`) is dropped, and so is a word that repeats the one before (`botol-botol`).
 2. *How alike two words are*, 0 to 1000: the same 1000; the same stem 960; the same sound 930; one begins with the other
-   780 and more; else by the optimal string alignment distance of their sounds, 1000 - 1250 * distance / length. `search.toml`
-   has the spellings that sound alike.
+   780 and more; else by the optimal string alignment distance of their sounds, 1000 - 1250 * distance / length.
+   `search.toml` has the spellings that sound alike.
 3. *A name's score*: seven parts how much of the phrase the name explains, three parts how much of the name the phrase
    names. Words count by how few items have them, light words (`bekas`, `old`) for little. A phrase that was typed
    without a space, or with one too many, is compared with the whole name too.
@@ -15,16 +15,12 @@ The page has the same search in `serving/web/search.js`. Both follow this, in wh
    the language spoken and for an operator's own items; at the same score the commoner thing, then the id, comes first.
 """
 
-import re
-import tomllib
-import unicodedata
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 
+from ecosorter.guidance.alike import allowed, is_light, mistyped, sound, stem, words_of
 from ecosorter.texts import LANGUAGES, Language
 
 FLOOR = 600
@@ -65,57 +61,6 @@ class Hit:
     score: int
 
 
-@cache
-def _lore() -> tuple[frozenset[str], tuple[tuple[str, str], ...]]:
-    table = tomllib.loads(files(__package__).joinpath("search.toml").read_text(encoding="utf-8"))
-    return frozenset(table["light"]), tuple((left, right) for left, right in table["folds"])
-
-
-def lore() -> dict[str, list[str] | list[list[str]]]:
-    """Return the light words and the spellings that sound alike, as the page gets them."""
-    light, folds = _lore()
-    return {"light": sorted(light), "folds": [list(pair) for pair in folds]}
-
-
-def words_of(text: str) -> list[str]:
-    """Return the words of a text, as they are compared."""
-    plain = unicodedata.normalize("NFKD", text).lower()
-    plain = "".join(each for each in plain if unicodedata.category(each)[0] != "M" and each not in "'’`")
-    found: list[str] = []
-    for each in re.findall("[a-z0-9]+", plain):
-        word = each[:-1] if re.fullmatch("[a-z]{3,}2", each) else each
-        if not found or found[-1] != word:
-            found.append(word)
-    return found
-
-
-def stem(word: str) -> str:
-    """Take off the endings of Indonesian (-nya, -an) and of English plurals."""
-    if len(word) > 5 and word.endswith("nya"):
-        return word[:-3]
-    if len(word) > 5 and word.endswith("an"):
-        return word[:-2]
-    if len(word) > 4 and word.endswith("ies"):
-        return word[:-3] + "y"
-    if len(word) > 4 and word.endswith(("ses", "xes", "shes", "ches")):
-        return word[:-2]
-    if len(word) > 3 and word.endswith("s") and word[-2] not in "sui":
-        return word[:-1]
-    return word
-
-
-def sound(word: str) -> str:
-    """Return how a word sounds, roughly."""
-    for left, right in _lore()[1]:
-        word = word.replace(left, right)
-    return re.sub(r"(.)\1+", r"\1", word)
-
-
-def _allowed(length: int) -> int:
-    """Return how many typos a word of so many letters may have."""
-    return 0 if length < 4 else 1 if length < 6 else 2 if length < 9 else 3
-
-
 @dataclass(frozen=True, slots=True)
 class _Name:
     item: int
@@ -130,6 +75,7 @@ class Index:
 
     def __init__(self, items: Iterable[Named]) -> None:
         self._items = list(items)
+        self._by_id = {each.id: each for each in self._items}
         self._vocabulary: dict[str, int] = {}
         self._names: list[_Name] = []
         self._conditions = [
@@ -182,11 +128,11 @@ class Index:
             name = self._names[place]
             for hit in self._hits(name, asked, alike, weights, whole.get(place, 0)):
                 score = hit.score + name.extra - 40 * (name.language != language)
+                answer = hit.answer or self._by_id[hit.id].answer
                 held = best.get(hit.id)
-                if held is None or score > held.score:
-                    best[hit.id] = Hit(hit.id, hit.answer, score)
-        common = {each.id: each.common for each in self._items}
-        return sorted(best.values(), key=lambda hit: (-hit.score, common[hit.id], hit.id))[:limit]
+                if held is None or (score, answer or "") > (held.score, held.answer or ""):
+                    best[hit.id] = Hit(hit.id, answer, score)
+        return sorted(best.values(), key=lambda hit: (-hit.score, self._by_id[hit.id].common, hit.id))[:limit]
 
     def _number(self, word: str) -> int:
         return self._vocabulary.setdefault(word, len(self._vocabulary))
@@ -197,9 +143,8 @@ class Index:
         for place, _, numbers, _, _ in said:
             for number in numbers:
                 having[number].add(place)
-        light = _lore()[0]
         return [
-            _LIGHT if word in light else 10 - sum(len(having[number]) > many for many in (4, 12, 30))
+            _LIGHT if is_light(word) else 10 - sum(len(having[number]) > many for many in (4, 12, 30))
             for number, word in enumerate(self._words)
         ]
 
@@ -210,10 +155,10 @@ class Index:
 
         found: dict[int, int] = {}
         heard, root = sound(asked), stem(asked)
-        if typos := _allowed(len(heard)):
+        if typos := allowed(len(heard)):
             near = process.extract(heard, self._sounds, scorer=OSA.distance, score_cutoff=typos, limit=None)
             for other, distance, number in near:
-                if score := _mistyped(heard, other, int(distance)):
+                if score := mistyped(heard, other, int(distance)):
                     found[number] = score
         if len(asked) >= (2 if last else 3):
             for number in {*self._beginning(self._by_word, asked), *self._beginning(self._by_sound, heard)}:
@@ -235,7 +180,7 @@ class Index:
         return [number for _, number in ordered[first:last]]
 
     def _weight(self, word: str, near: Mapping[int, int]) -> int:
-        if word in _lore()[0]:
+        if is_light(word):
             return _LIGHT
         if not near:
             return _UNKNOWN
@@ -276,7 +221,7 @@ class Index:
         ) // sum(name.weights)
 
         if max(weights) == _LIGHT:
-            told = min(min(explained), covered)  # of light words alone, all must be the name's and the other way round
+            told = min(*explained, covered)  # of light words alone, all must be the name's and the other way round
         if max(told, whole) < _FAIR:
             return
 
@@ -305,14 +250,3 @@ def _grouped(keys: Iterable[str]) -> dict[str, list[int]]:
     for number, key in enumerate(keys):
         found[key].append(number)
     return dict(found)
-
-
-def _mistyped(asked: str, word: str, distance: int) -> int:
-    """Return how alike two words are that differ by so many typos; 0 where that is too many."""
-    length = max(len(asked), len(word))
-    if distance > _allowed(min(len(asked), len(word))):
-        return 0
-    first = asked[0] != word[0]
-    if length < 5 and distance and (first or (len(asked) == len(word) and sorted(asked) != sorted(word))):
-        return 0  # of four letters, one may be missing, or two may be swapped; another letter makes another word
-    return 1000 - 1250 * distance // length - 100 * first

@@ -1,0 +1,74 @@
+"""Single words: how a text falls into them, their stems and sounds, how far two are apart. `search` says what for."""
+
+import re
+import tomllib
+import unicodedata
+from functools import cache
+from importlib.resources import files
+
+
+@cache
+def _lore() -> tuple[frozenset[str], tuple[tuple[str, str], ...]]:
+    table = tomllib.loads(files(__package__).joinpath("search.toml").read_text(encoding="utf-8"))
+    return frozenset(table["light"]), tuple((left, right) for left, right in table["folds"])
+
+
+def lore() -> dict[str, list[str] | list[list[str]]]:
+    """Return the light words and the spellings that sound alike, as the page gets them."""
+    light, folds = _lore()
+    return {"light": sorted(light), "folds": [list(pair) for pair in folds]}
+
+
+def is_light(word: str) -> bool:
+    """Tell whether a word says little about what a thing is."""
+    return word in _lore()[0]
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a text, as they are compared."""
+    plain = unicodedata.normalize("NFKD", text).lower()
+    plain = "".join(each for each in plain if unicodedata.category(each)[0] != "M" and each not in "'’`")
+    found: list[str] = []
+    for each in re.findall("[a-z0-9]+", plain):
+        word = each[:-1] if re.fullmatch("[a-z]{3,}2", each) else each
+        if not found or found[-1] != word:
+            found.append(word)
+    return found
+
+
+def stem(word: str) -> str:
+    """Take off the endings of Indonesian (-nya, -an) and of English plurals."""
+    if len(word) > 5 and word.endswith("nya"):
+        return word[:-3]
+    if len(word) > 5 and word.endswith("an"):
+        return word[:-2]
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    if len(word) > 4 and word.endswith(("ses", "xes", "shes", "ches")):
+        return word[:-2]
+    if len(word) > 3 and word.endswith("s") and word[-2] not in "sui":
+        return word[:-1]
+    return word
+
+
+def sound(word: str) -> str:
+    """Return how a word sounds, roughly."""
+    for left, right in _lore()[1]:
+        word = word.replace(left, right)
+    return re.sub(r"(.)\1+", r"\1", word)
+
+
+def allowed(length: int) -> int:
+    """Return how many typos a word of so many letters may have."""
+    return 0 if length < 4 else 1 if length < 6 else 2 if length < 9 else 3
+
+
+def mistyped(asked: str, word: str, distance: int) -> int:
+    """Return how alike two words are that differ by so many typos; 0 where that is too many."""
+    length = max(len(asked), len(word))
+    if distance > allowed(min(len(asked), len(word))):
+        return 0
+    first = asked[0] != word[0]
+    if length < 5 and distance and (first or (len(asked) == len(word) and sorted(asked) != sorted(word))):
+        return 0  # of four letters, one may be missing, or two may be swapped; another letter makes another word
+    return 1000 - 1250 * distance // length - 100 * first

@@ -1,0 +1,160 @@
+// Finds items by what somebody types. What it does, and why, stands in guidance/search.py: the same steps in the same
+// whole numbers, so that both give the same hits. No document here: tests run this in Node.
+
+import { allowed, distance, letters, mistyped, ones, stem, wordsOf } from "./alike.js";
+
+const FLOOR = 600;
+const MOST_WORDS = 8;
+const LONGEST_WORD = 30;
+const LONGEST_PHRASE = 100;
+const SURE = 930;
+const FAIR = 580;
+const LIGHT = 2;
+const UNKNOWN = 6;
+
+const most = (numbers) => numbers.reduce((a, b) => Math.max(a, b), 0);
+const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
+
+/** Make a search of `{items, language, light, folds}` as the service sends them. Returns `find(phrase, limit)`. */
+export function makeSearch({ items, light: lightWords, folds }) {
+  const light = new Set(lightWords);
+  const sounds = new Map();
+  const sound = (word) => {
+    if (!sounds.has(word)) {
+      let heard = word;
+      for (const [left, right] of folds) heard = heard.replaceAll(left, right);
+      sounds.set(word, heard.replace(/(.)\1+/g, "$1"));
+    }
+    return sounds.get(word);
+  };
+  const vocabulary = new Map();
+  const number = (word) => {
+    if (!vocabulary.has(word)) vocabulary.set(word, { word, stem: stem(word), sound: sound(word), root: sound(stem(word)), bits: letters(sound(word)), holders: new Set(), names: [] });
+    return vocabulary.get(word);
+  };
+  const names = items.flatMap((item, place) => {
+    const first = new Set((item.first ?? []).map((name) => wordsOf(name).join(" ")));
+    return [item.names ?? [], item.others ?? []].flatMap((group, foreign) =>
+      group.map((name, at) => {
+        const said = wordsOf(name);
+        const extra = [0, 30, 10, 0][item.common] + (at ? 0 : 4) + (first.has(said.join(" ")) ? 8 : 0) + (item.own ? 40 : 0) - 40 * foreign;
+        const joined = sound(said.join(""));
+        return { item, place, words: said.map(number), extra, joined, bits: letters(joined) };
+      }),
+    );
+  });
+  const conditions = new Map(items.map((item) => [item, (item.conditions ?? []).map(([phrase, id, answer]) => ({ words: wordsOf(phrase).map(number), id, answer }))]));
+  for (const name of names) {
+    for (const word of new Set(name.words)) {
+      word.holders.add(name.place);
+      word.names.push(name);
+    }
+  }
+  const words = [...vocabulary.values()];
+  for (const word of words) {
+    const { size } = word.holders;
+    word.weight = light.has(word.word) ? LIGHT : 10 - (size > 4) - (size > 12) - (size > 30);
+  }
+  for (const name of names) name.weight = sum(name.words.map((word) => word.weight));
+  const byId = new Map(items.map((item) => [item.id, item]));
+  const known = new Map(); // while somebody types, only the last word changes
+
+  function alike(asked, last) {
+    const key = `${asked} ${last}`;
+    if (known.has(key)) return known.get(key);
+    if (known.size > 200) known.clear();
+    const found = new Map();
+    const heard = sound(asked);
+    const root = stem(asked);
+    const rootHeard = sound(root);
+    const typos = allowed(heard.length);
+    const bits = letters(heard);
+    const begins = asked.length >= (last ? 2 : 3);
+    for (const word of words) {
+      let score = 0;
+      if (word.word === asked) score = 1000;
+      else if (word.stem === root) score = 960;
+      else if (word.sound === heard || word.root === rootHeard) score = SURE;
+      else {
+        if (typos && ones(bits & ~word.bits) <= typos && ones(word.bits & ~bits) <= typos) {
+          const apart = distance(heard, word.sound, typos);
+          if (apart <= typos) score = mistyped(heard, word.sound, apart);
+        }
+        if (begins && (word.word.startsWith(asked) || word.sound.startsWith(heard))) {
+          score = Math.max(score, 780 + Math.min(149, Math.floor((150 * asked.length) / word.word.length)));
+        }
+      }
+      if (score) found.set(word, score);
+    }
+    known.set(key, found);
+    return found;
+  }
+
+  function weigh(word, near) {
+    if (light.has(word)) return LIGHT;
+    if (!near.size) return UNKNOWN;
+    const top = most([...near.values()]);
+    return most([...near].filter(([, score]) => score === top).map(([other]) => other.weight));
+  }
+
+  /** Names that differ from the phrase by spaces, and how well they fit. */
+  function whole(asked) {
+    const found = new Map();
+    const joined = sound(asked.join(""));
+    if (joined.length < 5) return found;
+    const typos = joined.length < 9 ? 1 : 2;
+    const bits = letters(joined);
+    for (const name of names) {
+      if (name.words.length === asked.length || ones(bits & ~name.bits) > typos || ones(name.bits & ~bits) > typos) continue;
+      const apart = distance(joined, name.joined, typos);
+      if (apart <= typos) found.set(name, 970 - Math.floor((1250 * apart) / Math.max(joined.length, name.joined.length)));
+    }
+    return found;
+  }
+
+  /** What a name amounts to, and what conditions in the phrase make of it: [id, answer, score] each. */
+  function hits(name, near, weights, fits) {
+    const { item } = name;
+    const explained = near.map((each) => most(name.words.map((word) => each.get(word) ?? 0)));
+    const covered = Math.floor(sum(name.words.map((word) => word.weight * most(near.map((each) => each.get(word) ?? 0)))) / name.weight);
+    let told = most(explained.filter((_, at) => weights[at] > LIGHT));
+    if (most(weights) === LIGHT) told = Math.min(...explained, covered);
+    if (Math.max(told, fits) < FAIR) return [];
+    const all = sum(weights);
+    const score = (marks) => Math.floor((7 * Math.floor(sum(marks.map((mark, at) => mark * weights[at])) / all) + 3 * covered) / 10);
+    const found = [];
+    const plain = Math.max(score(explained), fits);
+    if (plain >= FLOOR) found.push([item.id, item.answer, plain]);
+    for (const condition of conditions.get(item)) {
+      const marks = [...explained];
+      const meant = condition.words.map((word) => near.reduce((best, each, at) => ((each.get(word) ?? 0) > (near[best].get(word) ?? 0) ? at : best), 0));
+      if (condition.words.some((word, at) => (near[meant[at]].get(word) ?? 0) < 700)) continue;
+      for (const at of meant) marks[at] = 1000;
+      const left = most(explained.filter((mark, at) => mark === marks[at]));
+      const changed = marks.some((mark, at) => mark !== explained[at]);
+      if (left >= FAIR && changed && score(marks) >= FLOOR) found.push([condition.id, condition.answer, score(marks)]);
+    }
+    return found;
+  }
+
+  return function find(phrase, limit = 10) {
+    const asked = wordsOf(phrase.slice(0, LONGEST_PHRASE)).slice(0, MOST_WORDS).map((word) => word.slice(0, LONGEST_WORD));
+    if (!asked.length) return [];
+    const near = asked.map((word, at) => alike(word, at === asked.length - 1));
+    const weights = asked.map((word, at) => weigh(word, near[at]));
+    const fits = whole(asked);
+    const named = new Set(fits.keys());
+    for (const each of near) for (const word of each.keys()) for (const name of word.names) named.add(name);
+    const best = new Map();
+    for (const name of named) {
+      for (const [id, given, plain] of hits(name, near, weights, fits.get(name) ?? 0)) {
+        const hit = { id, answer: given ?? byId.get(id).answer ?? null, score: plain + name.extra };
+        const held = best.get(id);
+        if (!held || hit.score > held.score || (hit.score === held.score && (hit.answer ?? "") > (held.answer ?? ""))) best.set(id, hit);
+      }
+    }
+    return [...best.values()]
+      .sort((a, b) => b.score - a.score || byId.get(a.id).common - byId.get(b.id).common || (a.id < b.id ? -1 : 1))
+      .slice(0, limit);
+  };
+}
