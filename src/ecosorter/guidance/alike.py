@@ -6,6 +6,8 @@ import unicodedata
 from functools import cache
 from importlib.resources import files
 
+_APOSTROPHES, _WORDS, _TWICE, _DOUBLE = map(re.compile, ("['’`]", "[a-z0-9]+", "[a-z]{3,}2", r"(.)\1+"))
+
 
 @cache
 def _lore() -> tuple[frozenset[str], tuple[tuple[str, str], ...]]:
@@ -26,11 +28,14 @@ def is_light(word: str) -> bool:
 
 def words_of(text: str) -> list[str]:
     """Return the words of a text, as they are compared."""
-    plain = unicodedata.normalize("NFKD", text).lower()
-    plain = "".join(each for each in plain if unicodedata.category(each)[0] != "M" and each not in "'’`")
+    plain = text.lower()
+    if not text.isascii():
+        plain = unicodedata.normalize("NFKD", text).lower()
+        plain = "".join(each for each in plain if unicodedata.category(each)[0] != "M")
+    plain = _APOSTROPHES.sub("", plain)
     found: list[str] = []
-    for each in re.findall("[a-z0-9]+", plain):
-        word = each[:-1] if re.fullmatch("[a-z]{3,}2", each) else each
+    for each in _WORDS.findall(plain):
+        word = each[:-1] if each.endswith("2") and _TWICE.fullmatch(each) else each
         if not found or found[-1] != word:
             found.append(word)
     return found
@@ -55,7 +60,7 @@ def sound(word: str) -> str:
     """Return how a word sounds, roughly."""
     for left, right in _lore()[1]:
         word = word.replace(left, right)
-    return re.sub(r"(.)\1+", r"\1", word)
+    return _DOUBLE.sub(r"\1", word)
 
 
 def allowed(length: int) -> int:

@@ -40,7 +40,6 @@ def wrong_entries(
         yield from wrong or _wrong_place(path, item, known, scheme)
         yield from _wrong_links(path, item, items, known)
         yield from _wrong_words(path, item)
-    yield from _said_twice(items, written)
 
 
 def _wrong_class(path: str, label: str, answer: str | None, known: Classes) -> Iterator[str]:
@@ -84,16 +83,22 @@ def _wrong_links(path: str, item: Item, items: Mapping[str, Item], known: Classe
 
 def _wrong_words(path: str, item: Item) -> Iterator[str]:
     names = [name for language in LANGUAGES for name in item.names(language)]
+    words = [words_of(name) for name in names]
     for name in item.before:
-        if words_of(name) not in map(words_of, names):
+        if words_of(name) not in words:
             yield f"'{path}.before' has '{name}', which is no name of the item: add it to `also`, or leave it out"
-    for name in names:
-        if not words_of(name):
+    for name, each in zip(names, words, strict=True):
+        if not each:
             yield f"'{path}.also' has '{name}', in which there is no letter from a to z and no digit"
 
 
-def _said_twice(items: Mapping[str, Item], written: Mapping[str, Entry]) -> Iterator[str]:
-    """Yield names that two items have, unless exactly one of them says that it comes first, or is a scheme's own."""
+def said_twice(items: Mapping[str, Item], written: Mapping[str, Entry]) -> Iterator[str]:
+    """Yield names that two items have, unless exactly one of them says that it comes first, or is a scheme's own.
+
+    Args:
+        items: all of them.
+        written: the entries to look at.
+    """
     holders: dict[tuple[str, tuple[str, ...]], dict[str, str]] = defaultdict(dict)
     for item in items.values():
         for language in LANGUAGES:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ecosorter.errors import GuidanceError
-from ecosorter.guidance.checks import wrong_entries
+from ecosorter.guidance.checks import said_twice, wrong_entries
 from ecosorter.guidance.entries import Entries
 from ecosorter.guidance.models import SAFE, Classes, Scheme
 from ecosorter.guidance.resolve import Item, resolve
@@ -54,10 +54,12 @@ def items() -> dict[str, Item]:
         GuidanceError: an entry is wrong; the message names its file, its line and the key.
     """
     found = resolve(entries())
+    twice = list(said_twice(found, {key: entry for file in entries().values() for key, entry in file.items.items()}))
     for label, file in entries().items():
         wrong = [
             *wrong_entries(found, file.items, classes(), schemes()[0], file.sources),
             *_misplaced(label, file, found),
+            *(line for line in twice if line.split("'")[1].split(".")[1] in file.items),
         ]
         if wrong:
             name = f"items/{label}.toml"
@@ -184,7 +186,7 @@ def _prices(table: Any, path: str = "") -> Iterator[str]:
     """Yield the dotted path of every key that is named like a price, however deep."""
     if isinstance(table, Mapping):
         for key, value in table.items():
-            if _PRICE_KEY.search(key):
+            if _PRICE_KEY.search(key) and path != "items.":  # a price tag is a thing
                 yield path + key
             yield from _prices(value, f"{path}{key}.")
     elif isinstance(table, list):
@@ -222,7 +224,9 @@ def _complaints(error: ValidationError) -> Iterator[str]:
 def _misfits(found: Scheme, known: Classes) -> Iterator[str]:
     """Yield what in a scheme's map does not exist, and hazardous things that are sent to an unsafe place."""
     if found.items:
-        yield from wrong_entries(resolve(entries(), found), found.items, known, found)
+        all_items = resolve(entries(), found)
+        yield from wrong_entries(all_items, found.items, known, found)
+        yield from said_twice(all_items, found.items)
     for label, place in found.map.items():
         if label not in known.classes:
             yield f"unknown class 'map.{label}'{nearest(label, known.classes)}"

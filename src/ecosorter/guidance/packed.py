@@ -10,54 +10,50 @@ from ecosorter.texts import LANGUAGES, Language
 
 
 def packed(known: Dictionary, language: Language) -> dict[str, Any]:
-    """Return the items under a scheme in one language, as JSON takes them; what is empty is left out.
+    """Return the items under a scheme in one language, as JSON takes them, and so that they compress well.
 
     Returns:
-        ``items``: in the order of `Named` with its fields, ``names`` in the language spoken, ``others`` in the other
-        one; and of `ItemWords` with ``sources`` by place in ``sources``.
+        ``items``: by field, a list of the items' values: ``names`` in the language spoken and ``others`` in the other
+        one as ``a|b|c``; ``conditions`` and ``sources`` as places in the lists of that name; else as in `Item`.
         ``guidance``: what `guide` says, by class and by answer, ``""`` for none.
         ``bins``: of the scheme.
         ``light``, ``folds``: see `search.toml`.
     """
     (other,) = (each for each in LANGUAGES if each != language)
-    sources: list[dict[str, Any]] = []
-
-    def cite(source: dict[str, Any]) -> int:
-        if source not in sources:
-            sources.append(source)
-        return sources.index(source)
-
-    def entry(key: str) -> dict[str, Any]:
-        item = known.items[key]
+    conditions, sources = _Places(), _Places()
+    items = []
+    for key, item in known.items.items():
         sought = named(item)
         words = known.guide(key, language=language).item
         assert words is not None  # noqa: S101  # an item's guidance has its words
-        fields: dict[str, Any] = {
-            "id": key,
-            "label": item.label,
-            "answer": item.answer,
-            "names": sought.names[language],
-            "others": sought.names[other],
-            "first": sought.first,
-            "conditions": sought.conditions,
-            "common": item.common,
-            "own": item.own,
-            "bin": item.bin,
-            "tip": words.tip,
-            "parts": [
-                {"name": part.name, "item": part.item, "bin": part.bin.id if part.bin else None} for part in words.parts
-            ],
-            "sources": [cite(source.model_dump(exclude_none=True)) for source in item.sources],
-            "differs": item.differs,
-        }
-        return {name: value for name, value in fields.items() if value not in (None, (), [], False)}
-
+        items.append(
+            {
+                "id": key,
+                "label": item.label,
+                "answer": item.answer,
+                "common": item.common,
+                "own": item.own,
+                "bin": item.bin,
+                "names": "|".join(sought.names[language]),
+                "others": "|".join(sought.names[other]),
+                "first": "|".join(sought.first),
+                "conditions": [
+                    conditions.of([phrase, None if to == key else to, answer])
+                    for phrase, to, answer in sought.conditions
+                ],
+                "tip": words.tip,
+                "parts": [[part.name, part.item, part.bin.id if part.bin else None] for part in words.parts],
+                "sources": [sources.of(source.model_dump(exclude_none=True)) for source in item.sources],
+                "differs": item.differs,
+            }
+        )
     return {
         "scheme": known.scheme.id,
         "language": language,
         **lore(),
-        "items": [entry(key) for key in known.items],
-        "sources": sources,
+        "items": {field: [item[field] or 0 for item in items] for field in items[0]},
+        "conditions": conditions.values,
+        "sources": sources.values,
         "guidance": {
             label: {
                 answer or "": guide(label, known.scheme, answer, language).model_dump(mode="json", exclude={"item"})
@@ -67,3 +63,15 @@ def packed(known: Dictionary, language: Language) -> dict[str, Any]:
         },
         "bins": {key: bin_words(key, each, language).model_dump() for key, each in known.scheme.bins.items()},
     }
+
+
+class _Places:
+    """A list in which each value stands once."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+
+    def of(self, value: Any) -> int:
+        if value not in self.values:
+            self.values.append(value)
+        return self.values.index(value)

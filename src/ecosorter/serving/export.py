@@ -3,7 +3,7 @@
 ::
 
     DIR/
-      manifest.csv                             path,label,source,group
+      manifest.csv                             path,label,source,group,item
       photos/<contributor>/<sha256>.jpg
       README.md                                what it is, and what may be done with it
 
@@ -102,8 +102,10 @@ def _replace(path: Path, content: bytes) -> None:
 def _manifest(rows: Iterable[Listed]) -> bytes:
     text = io.StringIO(newline="")
     table = csv.writer(text)
-    table.writerow(("path", "label", "source", "group"))
-    table.writerows((_place(row).as_posix(), row.settled, SOURCE, row.contributor) for row in rows)
+    table.writerow(("path", "label", "source", "group", "item"))
+    for row in rows:
+        item = row.item if row.settled == row.truth else None  # of another class it is another item
+        table.writerow((_place(row).as_posix(), row.settled, SOURCE, row.contributor, item))
     return text.getvalue().encode()
 
 

@@ -15,8 +15,19 @@ const UNKNOWN = 6;
 const most = (numbers) => numbers.reduce((a, b) => Math.max(a, b), 0);
 const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
 
-/** Make a search of `{items, language, light, folds}` as the service sends them. Returns `find(phrase, limit)`. */
-export function makeSearch({ items, light: lightWords, folds }) {
+/** Make items of the columns in which the service sends them (guidance/packed.py); what is nothing is 0 there. */
+export function unpack({ items, conditions, sources }) {
+  return items.id.map((_, place) => {
+    const item = Object.fromEntries(Object.entries(items).map(([field, values]) => [field, values[place] || null]));
+    for (const field of ["names", "others", "first"]) item[field] = item[field]?.split("|") ?? [];
+    item.conditions = (item.conditions ?? []).map((at) => conditions[at]);
+    item.sources = (item.sources ?? []).map((at) => sources[at]);
+    return item;
+  });
+}
+
+/** Make a search of unpacked items; `light` and `folds` as the service sends them. Returns `find(phrase, limit)`. */
+export function makeSearch(items, { light: lightWords, folds }) {
   const light = new Set(lightWords);
   const sounds = new Map();
   const sound = (word) => {
@@ -33,8 +44,8 @@ export function makeSearch({ items, light: lightWords, folds }) {
     return vocabulary.get(word);
   };
   const names = items.flatMap((item, place) => {
-    const first = new Set((item.first ?? []).map((name) => wordsOf(name).join(" ")));
-    return [item.names ?? [], item.others ?? []].flatMap((group, foreign) =>
+    const first = new Set(item.first.map((name) => wordsOf(name).join(" ")));
+    return [item.names, item.others].flatMap((group, foreign) =>
       group.map((name, at) => {
         const said = wordsOf(name);
         const extra = [0, 30, 10, 0][item.common] + (at ? 0 : 4) + (first.has(said.join(" ")) ? 8 : 0) + (item.own ? 40 : 0) - 40 * foreign;
@@ -43,7 +54,7 @@ export function makeSearch({ items, light: lightWords, folds }) {
       }),
     );
   });
-  const conditions = new Map(items.map((item) => [item, (item.conditions ?? []).map(([phrase, id, answer]) => ({ words: wordsOf(phrase).map(number), id, answer }))]));
+  const conditions = new Map(items.map((item) => [item, item.conditions.map(([phrase, id, answer]) => ({ words: wordsOf(phrase).map(number), id: id ?? item.id, answer }))]));
   for (const name of names) {
     for (const word of new Set(name.words)) {
       word.holders.add(name.place);
@@ -148,7 +159,7 @@ export function makeSearch({ items, light: lightWords, folds }) {
     const best = new Map();
     for (const name of named) {
       for (const [id, given, plain] of hits(name, near, weights, fits.get(name) ?? 0)) {
-        const hit = { id, answer: given ?? byId.get(id).answer ?? null, score: plain + name.extra };
+        const hit = { id, answer: given ?? byId.get(id).answer, score: plain + name.extra };
         const held = best.get(id);
         if (!held || hit.score > held.score || (hit.score === held.score && (hit.answer ?? "") > (held.answer ?? ""))) best.set(id, hit);
       }
