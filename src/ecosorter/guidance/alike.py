@@ -65,15 +65,17 @@ def sound(word: str) -> str:
 
 def allowed(length: int) -> int:
     """Return how many typos a word of so many letters may have."""
-    return 0 if length < 4 else 1 if length < 6 else 2 if length < 9 else 3
+    return 0 if length < 4 else 1 if length < 7 else 2 if length < 12 else 3
 
 
 def mistyped(asked: str, word: str, distance: int) -> int:
     """Return how alike two words are that differ by so many typos; 0 where that is too many."""
     length = max(len(asked), len(word))
-    if distance > allowed(min(len(asked), len(word))):
+    if distance > allowed(length):
         return 0
     first = asked[0] != word[0]
-    if length < 5 and distance and (first or (len(asked) == len(word) and sorted(asked) != sorted(word))):
-        return 0  # of four letters, one may be missing, or two may be swapped; another letter makes another word
+    if first and length < 8:
+        return 0  # hardly anybody mistypes the first letter, and another one makes another word
+    if length < 5 and distance and len(asked) == len(word) and sorted(asked) != sorted(word):
+        return 0  # of four letters, one may be missing, or two may be swapped
     return 1000 - 1250 * distance // length - 100 * first

@@ -12,7 +12,7 @@ from ecosorter.guidance.files import nearest
 from ecosorter.guidance.lookup import BinWords, Guidance, ItemWords, PartWords, bin_words, guide
 from ecosorter.guidance.models import Scheme
 from ecosorter.guidance.resolve import Item
-from ecosorter.guidance.search import Index, Named
+from ecosorter.guidance.search import Hit, Index, Named
 from ecosorter.texts import LANGUAGES, Language, texts
 
 
@@ -56,7 +56,11 @@ class Dictionary:
             language: of the names in the answer; names in it come before those in the other one.
             limit: at most so many.
         """
-        return [self._found(hit.id, hit.answer, language) for hit in self._index.find(phrase, language, limit)]
+        return [self._found(hit.id, hit.answer, language) for hit in self.hits(phrase, language, limit)]
+
+    def hits(self, phrase: str, language: Language = "id", limit: int = 10) -> list[Hit]:
+        """Return the same as ids with their scores."""
+        return self._index.find(phrase, language, limit)
 
     def listed(self, language: Language = "id") -> list[Found]:
         """Return all items from A to Z."""

@@ -5,9 +5,9 @@ The page has the same search in `serving/web/search.js`. Both follow this, in wh
 1. *Words.* A text is decomposed (NFKD), without marks and apostrophes, in small letters; its words are runs of a-z
    and 0-9. A 2 behind letters (`botol2`) is dropped, and so is a word that repeats the one before (`botol-botol`).
 2. *How alike two words are*, 0 to 1000: the same 1000; the same stem 960; the same sound 930; one begins with the other
-   780 and more; else by the optimal string alignment distance of their sounds, 1000 - 1250 * distance / length.
+   600 and more; else by the optimal string alignment distance of their sounds, 1000 - 1250 * distance / length.
    `search.toml` has the spellings that sound alike.
-3. *A name's score*: seven parts how much of the phrase the name explains, three parts how much of the name the phrase
+3. *A name's score*: six parts how much of the phrase the name explains, four parts how much of the name the phrase
    names. Words count by how few items have them, light words (`bekas`, `old`) for little. A phrase that was typed
    without a space, or with one too many, is compared with the whole name too.
 4. *Conditions*: a word that changes the answer (`berminyak`) counts as explained, and changes it.
@@ -27,8 +27,10 @@ FLOOR = 600
 """The least score at which a name counts as found, before anything is added for commonness."""
 
 _MOST_WORDS, _LONGEST_WORD, _LONGEST_PHRASE = 8, 30, 100
-_SURE, _FAIR = 930, 580
+_SURE, _FAIR, _MEANT = 930, 640, 790
 _LIGHT, _UNKNOWN = 2, 6
+_CHANGED = 30  # a name that says it all comes before a name and a condition
+_FAR = 300  # what scores so much less than the best is not shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,9 @@ class Index:
                 held = best.get(hit.id)
                 if held is None or (score, answer or "") > (held.score, held.answer or ""):
                     best[hit.id] = Hit(hit.id, answer, score)
-        return sorted(best.values(), key=lambda hit: (-hit.score, self._by_id[hit.id].common, hit.id))[:limit]
+        least = max((hit.score for hit in best.values()), default=0) - _FAR
+        near = [hit for hit in best.values() if hit.score >= least]
+        return sorted(near, key=lambda hit: (-hit.score, self._by_id[hit.id].common, hit.id))[:limit]
 
     def _number(self, word: str) -> int:
         return self._vocabulary.setdefault(word, len(self._vocabulary))
@@ -155,17 +159,19 @@ class Index:
 
         found: dict[int, int] = {}
         heard, root = sound(asked), stem(asked)
-        if typos := allowed(len(heard)):
+        if typos := allowed(len(heard) + 1):
             near = process.extract(heard, self._sounds, scorer=OSA.distance, score_cutoff=typos, limit=None)
             for other, distance, number in near:
                 if score := mistyped(heard, other, int(distance)):
                     found[number] = score
         if len(asked) >= (2 if last else 3):
-            for number in {*self._beginning(self._by_word, asked), *self._beginning(self._by_sound, heard)}:
-                whole = 780 + min(149, 150 * len(asked) // len(self._words[number]))
+            alike_sound = self._beginning(self._by_sound, heard) if len(heard) > 3 else ()
+            for number in {*self._beginning(self._by_word, asked), *alike_sound}:
+                whole = 600 + min(299, 300 * len(asked) // len(self._words[number]))
                 found[number] = max(found.get(number, 0), whole)
         for score, alike in (
-            (_SURE, {*self._same_sound.get(heard, ()), *self._same_root.get(sound(root), ())}),
+            (_SURE, self._same_sound.get(heard, ()) if len(heard) > 2 else ()),
+            (_SURE, self._same_root.get(sound(root), ()) if len(heard) > 2 else ()),
             (960, self._same_stem.get(root, ())),
             (1000, [self._vocabulary[asked]] if asked in self._vocabulary else ()),
         ):
@@ -227,7 +233,7 @@ class Index:
 
         def score(marks: Sequence[int]) -> int:
             of_phrase = sum(w * m for w, m in zip(weights, marks, strict=True)) // sum(weights)
-            return (7 * of_phrase + 3 * covered) // 10
+            return (6 * of_phrase + 4 * covered) // 10
 
         plain = max(score(explained), whole)
         if plain >= FLOOR:
@@ -236,13 +242,13 @@ class Index:
             marks, left = list(explained), 0
             for number in numbers:
                 meant = max(range(len(asked)), key=lambda place: alike[place].get(number, 0))
-                if alike[meant].get(number, 0) < 700:
+                if alike[meant].get(number, 0) < _MEANT:
                     break
                 marks[meant] = 1000
             else:
                 left = max((explained[i] for i in range(len(asked)) if marks[i] == explained[i]), default=0)
             if left >= _FAIR and marks != explained and score(marks) >= FLOOR:
-                yield Hit(other, answer, score(marks))
+                yield Hit(other, answer, score(marks) - _CHANGED)
 
 
 def _grouped(keys: Iterable[str]) -> dict[str, list[int]]:

@@ -23,7 +23,7 @@ export function stem(word) {
 }
 
 /** How many typos a word of so many letters may have. */
-export const allowed = (length) => (length < 4 ? 0 : length < 6 ? 1 : length < 9 ? 2 : 3);
+export const allowed = (length) => (length < 4 ? 0 : length < 7 ? 1 : length < 12 ? 2 : 3);
 /** The letters of a word as bits, to see at once that two words cannot be near. */
 export function letters(word) {
   let bits = 0;
@@ -69,8 +69,9 @@ const sorted = (word) => [...word].sort().join("");
 /** How alike two words are that differ by so many typos; 0 where that is too many. */
 export function mistyped(asked, word, typos) {
   const length = Math.max(asked.length, word.length);
-  if (typos > allowed(Math.min(asked.length, word.length))) return 0;
+  if (typos > allowed(length)) return 0;
   const first = asked[0] !== word[0];
-  if (length < 5 && typos && (first || (asked.length === word.length && sorted(asked) !== sorted(word)))) return 0;
+  if (first && length < 8) return 0;
+  if (length < 5 && typos && asked.length === word.length && sorted(asked) !== sorted(word)) return 0;
   return 1000 - Math.floor((1250 * typos) / length) - (first ? 100 : 0);
 }

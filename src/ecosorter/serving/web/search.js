@@ -8,9 +8,12 @@ const MOST_WORDS = 8;
 const LONGEST_WORD = 30;
 const LONGEST_PHRASE = 100;
 const SURE = 930;
-const FAIR = 580;
+const FAIR = 640;
+const MEANT = 790;
 const LIGHT = 2;
 const UNKNOWN = 6;
+const CHANGED = 30;
+const FAR = 300;
 
 const most = (numbers) => numbers.reduce((a, b) => Math.max(a, b), 0);
 const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
@@ -78,21 +81,21 @@ export function makeSearch(items, { light: lightWords, folds }) {
     const heard = sound(asked);
     const root = stem(asked);
     const rootHeard = sound(root);
-    const typos = allowed(heard.length);
+    const typos = allowed(heard.length + 1);
     const bits = letters(heard);
     const begins = asked.length >= (last ? 2 : 3);
     for (const word of words) {
       let score = 0;
       if (word.word === asked) score = 1000;
       else if (word.stem === root) score = 960;
-      else if (word.sound === heard || word.root === rootHeard) score = SURE;
+      else if (heard.length > 2 && (word.sound === heard || word.root === rootHeard)) score = SURE;
       else {
         if (typos && ones(bits & ~word.bits) <= typos && ones(word.bits & ~bits) <= typos) {
           const apart = distance(heard, word.sound, typos);
           if (apart <= typos) score = mistyped(heard, word.sound, apart);
         }
-        if (begins && (word.word.startsWith(asked) || word.sound.startsWith(heard))) {
-          score = Math.max(score, 780 + Math.min(149, Math.floor((150 * asked.length) / word.word.length)));
+        if (begins && (word.word.startsWith(asked) || (heard.length > 3 && word.sound.startsWith(heard)))) {
+          score = Math.max(score, 600 + Math.min(299, Math.floor((300 * asked.length) / word.word.length)));
         }
       }
       if (score) found.set(word, score);
@@ -132,18 +135,18 @@ export function makeSearch(items, { light: lightWords, folds }) {
     if (most(weights) === LIGHT) told = Math.min(...explained, covered);
     if (Math.max(told, fits) < FAIR) return [];
     const all = sum(weights);
-    const score = (marks) => Math.floor((7 * Math.floor(sum(marks.map((mark, at) => mark * weights[at])) / all) + 3 * covered) / 10);
+    const score = (marks) => Math.floor((6 * Math.floor(sum(marks.map((mark, at) => mark * weights[at])) / all) + 4 * covered) / 10);
     const found = [];
     const plain = Math.max(score(explained), fits);
     if (plain >= FLOOR) found.push([item.id, item.answer, plain]);
     for (const condition of conditions.get(item)) {
       const marks = [...explained];
       const meant = condition.words.map((word) => near.reduce((best, each, at) => ((each.get(word) ?? 0) > (near[best].get(word) ?? 0) ? at : best), 0));
-      if (condition.words.some((word, at) => (near[meant[at]].get(word) ?? 0) < 700)) continue;
+      if (condition.words.some((word, at) => (near[meant[at]].get(word) ?? 0) < MEANT)) continue;
       for (const at of meant) marks[at] = 1000;
       const left = most(explained.filter((mark, at) => mark === marks[at]));
       const changed = marks.some((mark, at) => mark !== explained[at]);
-      if (left >= FAIR && changed && score(marks) >= FLOOR) found.push([condition.id, condition.answer, score(marks)]);
+      if (left >= FAIR && changed && score(marks) >= FLOOR) found.push([condition.id, condition.answer, score(marks) - CHANGED]);
     }
     return found;
   }
@@ -164,7 +167,9 @@ export function makeSearch(items, { light: lightWords, folds }) {
         if (!held || hit.score > held.score || (hit.score === held.score && (hit.answer ?? "") > (held.answer ?? ""))) best.set(id, hit);
       }
     }
+    const least = most([...best.values()].map(({ score }) => score)) - FAR;
     return [...best.values()]
+      .filter(({ score }) => score >= least)
       .sort((a, b) => b.score - a.score || byId.get(a.id).common - byId.get(b.id).common || (a.id < b.id ? -1 : 1))
       .slice(0, limit);
   };
