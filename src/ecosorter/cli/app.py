@@ -12,6 +12,8 @@ from ecosorter.cli.classify import classify
 from ecosorter.cli.evaluate import evaluate
 from ecosorter.cli.explain import explain
 from ecosorter.cli.guide import guide
+from ecosorter.cli.items import items
+from ecosorter.cli.poster import poster
 from ecosorter.cli.serve import serve
 from ecosorter.cli.teach import teach
 from ecosorter.cli.train import train
@@ -46,6 +48,8 @@ app.command(no_args_is_help=True)(teach)
 app.command(no_args_is_help=True)(evaluate)
 app.command(no_args_is_help=True)(explain)
 app.command(no_args_is_help=True)(guide)
+app.command()(items)
+app.command()(poster)
 app.command()(serve)
 app.add_typer(photos.app, name="photos")
 app.add_typer(models.app, name="models")

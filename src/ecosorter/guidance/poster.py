@@ -1,0 +1,88 @@
+"""A poster for the wall of a waste bank: the bins of a scheme, and what goes into each, on one A4 page of HTML."""
+
+from collections.abc import Iterable
+from html import escape
+from importlib.resources import files
+from string import Template
+
+from ecosorter.guidance.dictionary import Dictionary
+from ecosorter.guidance.lookup import BinWords, bin_words
+from ecosorter.texts import Language, texts
+
+ITEMS = 60
+"""How many items stand on it."""
+
+_BIN = (
+    "M17 7V5a3 3 0 0 1 3-3h8a3 3 0 0 1 3 3v2h10a4 4 0 0 1 4 4v2a3 3 0 0 1-3 3H6a3 3 0 0 1-3-3v-2a4 4 0 0 1 4-4z",
+    "M6 18h36l-3 32a4.5 4.5 0 0 1-4.5 4H13.5A4.5 4.5 0 0 1 9 50z",
+)
+
+
+def poster(known: Dictionary, language: Language = "id", address: str | None = None) -> str:
+    """Draw the poster.
+
+    Args:
+        known: the items under the scheme.
+        language: of the poster.
+        address: of the page, to stand on it as a QR code; None to do without.
+
+    Returns:
+        A whole HTML document that needs nothing else. Printed on A4, it is one page.
+
+    Raises:
+        ModuleNotFoundError: an address was given, and segno, of the extra ``[serve]``, is not installed.
+    """
+    words = texts("guide", language)
+    by_bin: dict[str, list[str]] = {key: [] for key in known.scheme.bins}
+    for item in known.most_common(ITEMS):
+        bin_ = known.bin_of(item, item.answer, language)
+        if bin_ is not None:
+            by_bin[bin_.id].append(item.name.said(language))
+    bins = [(bin_words(key, known.scheme.bins[key], language), names) for key, names in by_bin.items()]
+    filled = sorted(bins, key=lambda pair: -len(pair[1]))
+    template = Template(files(__package__).joinpath("poster.html").read_text(encoding="utf-8"))
+    foot = words["poster_foot"].format(scheme=known.scheme.name.said(language), checked=known.scheme.checked)
+    return template.substitute(
+        lang=language,
+        title=escape(words["poster_title"]),
+        place=escape(known.scheme.place.said(language)),
+        size=_size(filled),
+        bins="\n".join(_section(bin_, names, words) for bin_, names in filled),
+        more=_code(address, words) if address else f"<p>{escape(words['poster_no_more'])}</p>",
+        unclear=escape(words["poster_unclear"]),
+        foot=escape(foot),
+    )
+
+
+def _size(bins: list[tuple[BinWords, list[str]]]) -> float:
+    """Return a size of type, in points, at which the bins fit on the page: the more lines, the smaller."""
+    lines = sum(4 + len(bin_.how or "") / 45 + sum(1 + (len(name) > 18) for name in names) / 2 for bin_, names in bins)
+    return round(max(8.0, min(13.5, 700 / lines)), 1)
+
+
+def _section(bin_: BinWords, names: Iterable[str], words: dict[str, str]) -> str:
+    ink = "#14211a" if _brightness(bin_.hex) > 0.22 else "#ffffff"
+    shapes = "".join(f'<path d="{path}" fill="{bin_.hex}"/>' for path in _BIN)
+    symbol = f'<text x="24" y="43" text-anchor="middle" font-size="20" fill="{ink}">{escape(bin_.symbol)}</text>'
+    listed = "".join(f"<li>{escape(name[0].upper() + name[1:])}</li>" for name in sorted(names, key=str.lower))
+    refused = f"<em>{escape(words['not_accepted'])}</em> " if bin_.kind == "not_accepted" else ""
+    how = f"<p>{refused}{escape(bin_.how or '')}</p>" if bin_.how else ""
+    return (
+        f'<section style="--bin: {bin_.hex}"><header><svg viewBox="0 0 48 56" aria-hidden="true">{shapes}{symbol}</svg>'
+        f"<div><h2>{escape(bin_.name)}</h2><p>{escape(bin_.colour)} {escape(bin_.symbol)}</p></div></header>"
+        f"{how}<ul>{listed}</ul></section>"
+    )
+
+
+def _code(address: str, words: dict[str, str]) -> str:
+    import segno  # noqa: PLC0415  # comes with the extra [serve]
+
+    code = segno.make(address, micro=False, error="m").svg_inline(scale=3, border=0, omitsize=True)
+    return f'<div class="code">{code}</div><p>{escape(words["poster_more"])}<br><b>{escape(address.removeprefix("https://"))}</b></p>'
+
+
+def _brightness(hex_colour: str) -> float:
+    """Return the relative luminance of a colour (WCAG 2), 0 to 1."""
+    parts = [int(hex_colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return float(0.2126 * red + 0.7152 * green + 0.0722 * blue)
