@@ -1,6 +1,5 @@
 """A poster for the wall of a waste bank: the bins of a scheme, and what goes into each, on one A4 page of HTML."""
 
-from collections.abc import Iterable
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -11,6 +10,12 @@ from ecosorter.texts import Language, texts
 
 ITEMS = 60
 """How many items stand on it."""
+
+_Pile = tuple[BinWords, list[str]]
+
+_LARGEST, _SMALLEST = 13.5, 7.0  # points
+_POINT = 0.3528  # mm
+_ROOM = 197.0  # mm for the bins between head and foot
 
 _BIN = (
     "M17 7V5a3 3 0 0 1 3-3h8a3 3 0 0 1 3 3v2h10a4 4 0 0 1 4 4v2a3 3 0 0 1-3 3H6a3 3 0 0 1-3-3v-2a4 4 0 0 1 4-4z",
@@ -39,28 +44,51 @@ def poster(known: Dictionary, language: Language = "id", address: str | None = N
         if bin_ is not None:
             by_bin[bin_.id].append(item.name.said(language))
     bins = [(bin_words(key, known.scheme.bins[key], language), names) for key, names in by_bin.items()]
-    filled = sorted(bins, key=lambda pair: -len(pair[1]))
+    size, columns = _laid_out(bins)
     template = Template(files(__package__).joinpath("poster.html").read_text(encoding="utf-8"))
     foot = words["poster_foot"].format(scheme=known.scheme.name.said(language), checked=known.scheme.checked)
     return template.substitute(
         lang=language,
         title=escape(words["poster_title"]),
         place=escape(known.scheme.place.said(language)),
-        size=_size(filled),
-        bins="\n".join(_section(bin_, names, words) for bin_, names in filled),
+        size=size,
+        bins="\n".join(f"<div>{''.join(_section(*each, words) for each in column)}</div>" for column in columns),
         more=_code(address, words) if address else f"<p>{escape(words['poster_no_more'])}</p>",
         unclear=escape(words["poster_unclear"]),
         foot=escape(foot),
     )
 
 
-def _size(bins: list[tuple[BinWords, list[str]]]) -> float:
-    """Return a size of type, in points, at which the bins fit on the page: the more lines, the smaller."""
-    lines = sum(4 + len(bin_.how or "") / 45 + sum(1 + (len(name) > 18) for name in names) / 2 for bin_, names in bins)
-    return round(max(8.0, min(13.5, 700 / lines)), 1)
+def _laid_out(bins: list[_Pile]) -> tuple[float, tuple[list[_Pile], list[_Pile]]]:
+    """Put the bins into two columns, in the largest type in which they fit; the size is in points."""
+    size = _LARGEST
+    while True:
+        heights = [_height(pile, size) for pile in bins]
+        half = sum(heights) / 2
+        # The subset that comes nearest to half of it all. Of more bins than twelve, the first twelve are tried.
+        sets = [[at for at in range(len(bins)) if chosen >> at & 1] for chosen in range(2 ** min(len(bins), 12))]
+        left = min(sets, key=lambda places: abs(sum(heights[at] for at in places) - half))
+        tallest = half + abs(sum(heights[at] for at in left) - half)
+        if tallest <= _ROOM or size <= _SMALLEST:
+            return size, ([bins[at] for at in left], [each for at, each in enumerate(bins) if at not in left])
+        size -= 0.25
 
 
-def _section(bin_: BinWords, names: Iterable[str], words: dict[str, str]) -> str:
+def _height(pile: _Pile, size: float) -> float:
+    """Return how high a bin and its items will be, in mm; rather too much. `poster.html` has the measures."""
+    bin_, names = pile
+    line, letter = 1.32 * size * _POINT, 0.56 * size * _POINT
+
+    def lines(text: str, width: float, scale: float = 1) -> int:
+        return 1 + int(len(text) * letter * scale // width)
+
+    head = max(15.2, lines(bin_.name, 56, 1.45) * 1.6 * size * _POINT + 0.92 * line) + 8.2
+    how = lines(bin_.how, 80, 0.82) * 0.82 * line + 2.5 if bin_.how else 0
+    listed = (sum(lines(name, 33) for name in names) + 2) // 2 * line + 6 if names else 0
+    return head + how + listed + 6
+
+
+def _section(bin_: BinWords, names: list[str], words: dict[str, str]) -> str:
     ink = "#14211a" if _brightness(bin_.hex) > 0.22 else "#ffffff"
     shapes = "".join(f'<path d="{path}" fill="{bin_.hex}"/>' for path in _BIN)
     symbol = f'<text x="24" y="43" text-anchor="middle" font-size="20" fill="{ink}">{escape(bin_.symbol)}</text>'

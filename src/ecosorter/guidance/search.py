@@ -28,7 +28,7 @@ FLOOR = 600
 
 _MOST_WORDS, _LONGEST_WORD, _LONGEST_PHRASE = 8, 30, 100
 _SURE, _FAIR, _MEANT = 930, 640, 790
-_LIGHT, _UNKNOWN = 2, 6
+_LIGHT, _UNKNOWN = 2, 7
 _CHANGED = 30  # a name that says it all comes before a name and a condition
 _FAR = 300  # what scores so much less than the best is not shown
 

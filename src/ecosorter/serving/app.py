@@ -88,6 +88,7 @@ def create_app(
     add_problem_handlers(app)
     for part in (classify, info, items, corrections, phrases, review, health, page):
         app.include_router(part.router)
+    app.include_router(items.pages)
     app.add_middleware(Guard, caps=caps, access=access, metrics=metrics)  # the last one added is the outermost
     if access.cors:
         app.add_middleware(

@@ -11,10 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from ecosorter.errors import GuidanceError
 from ecosorter.guidance import Dictionary, Found, Guidance
 from ecosorter.guidance.packed import packed
+from ecosorter.guidance.poster import poster as draw_poster
 from ecosorter.serving.info import SchemeId, Schemes, UsedSchemes
 from ecosorter.serving.problems import Problem, Speak, documented
 
 router = APIRouter(prefix="/v1", tags=["items"])
+pages = APIRouter()
 
 ItemId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64, examples=["kotak-susu"])]
 
@@ -99,6 +101,19 @@ def guide_item(
         return dictionary.guide(item, answer, speak)
     except GuidanceError as error:  # of what can be wrong, only the answer is left
         raise Problem("unknown_answer", 422) from error
+
+
+@pages.get("/poster", include_in_schema=False)
+def poster(
+    request: Request, made: UsedDictionaries, known: UsedSchemes, speak: Speak, scheme: SchemeId = None
+) -> Response:
+    """Send the poster of a scheme, with the page's own address on it."""
+    text = draw_poster(made.of(known, scheme), speak, str(request.base_url))
+    # The own policy of the service allows no style in a document; this one has it, but no script, nothing from elsewhere.
+    policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+    return Response(
+        text, media_type="text/html", headers={"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
+    )
 
 
 @router.get("/dictionary", include_in_schema=False)

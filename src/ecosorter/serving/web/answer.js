@@ -145,7 +145,7 @@ function chips(item) {
     "div",
     { class: "chips", role: "group", "aria-label": word("chips") },
     el("p", { class: "eyebrow" }, word("chips")),
-    el("ul", {}, wanted.map(({ id, label, names }) => el("li", {}, el("button", { class: "button chip", id: `chip-${id}`, "aria-pressed": String(item.thing === id), onclick: () => items.change(item.id, { picked: label, thing: id, answer: null }) }, names[0])))),
+    el("ul", {}, wanted.map(({ id, label, title }) => el("li", {}, el("button", { class: "button chip", id: `chip-${id}`, "aria-pressed": String(item.thing === id), onclick: () => items.change(item.id, { picked: label, thing: id, answer: null }) }, title)))),
   );
 }
 

@@ -114,6 +114,6 @@ function option(known, { id, answer }, optionId, onclick) {
     "li",
     { role: "option", id: optionId, "aria-selected": "false", onclick },
     bin ? drawBin(bin) : el("span", { class: "bin nobin", "aria-hidden": "true" }, "?"),
-    el("span", { class: "row-words" }, el("strong", {}, item.names[0]), el("span", { class: "muted" }, [className(item.label), bin?.name].filter(Boolean).join(" · "))),
+    el("span", { class: "row-words" }, el("strong", {}, item.title), el("span", { class: "muted" }, [className(item.label), bin?.name].filter(Boolean).join(" · "))),
   );
 }

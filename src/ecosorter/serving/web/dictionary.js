@@ -85,7 +85,7 @@ function made(packed) {
       ...(own && item.bin && { bin, accepted, reason: accepted ? "" : said.reason }),
       item: {
         id,
-        name: item.names[0],
+        name: item.title,
         tip: item.tip,
         parts: (item.parts ?? []).map(([name, part, place]) => ({ name, item: part, bin: bins[place] ?? null })),
         sources: item.sources,

@@ -19,9 +19,12 @@ function contributor() {
 }
 
 /** What the item that was chosen is called; in another language once its names have come. */
-export const thingName = ({ thing, thingNamed, picked }) => dictionary()?.item(thing)?.names[0] ?? thingNamed ?? className(picked);
+export const thingName = ({ thing, thingNamed, picked }) => dictionary()?.item(thing)?.title ?? thingNamed ?? className(picked);
 
 const chosenName = (item) => (item.thing ? thingName(item) : className(item.picked ?? item.result.label));
+
+/** What is sent for a class: one's own name for it where the model has no such class. */
+const truthOf = (label) => (classList().some(({ id }) => id === label) ? label : "other");
 
 async function send(item, truth, consent, thing = null) {
   const { best, label, confidence } = item.result;
@@ -29,8 +32,8 @@ async function send(item, truth, consent, thing = null) {
   const secret = randomHex(32);
   const data = { model: item.model, best, label, confidence, truth, ...(thing && { item: thing }), consent, contributor: contributor(), secret, lang: language() };
   const correction = { key: randomUuid(), data, secret, state: "waiting" };
-  const thingNamed = thing && dictionary()?.item(thing)?.names[0];
-  await items.change(item.id, { correction, picked: truth === "other" ? null : truth, thing, thingNamed, ...(thing !== (item.thing ?? null) && { answer: null }) });
+  const named = thing && dictionary()?.item(thing);
+  await items.change(item.id, { correction, picked: named?.label ?? (truth === "other" ? null : truth), thing, thingNamed: named?.title, ...(thing !== (item.thing ?? null) && { answer: null }) });
   say(word("thanks"));
   flush();
 }
@@ -49,7 +52,7 @@ export function feedback(item) {
     el(
       "div",
       { class: "pair" },
-      el("button", { class: "button", id: "feedback-right", onclick: () => send(item, said, box.ticked(), item.thing) }, icon("check"), word(chosen ? "feedback_send" : "feedback_right", { name: chosenName(item) })),
+      el("button", { class: "button", id: "feedback-right", onclick: () => send(item, truthOf(said), box.ticked(), item.thing) }, icon("check"), word(chosen ? "feedback_send" : "feedback_right", { name: chosenName(item) })),
       el("button", { class: "button", id: "feedback-wrong", onclick: () => openSheet(item, { consent: box.ticked() }) }, icon("pencil"), word("feedback_wrong")),
     ),
     box.element,
@@ -76,8 +79,8 @@ export function openSheet(item, { consent = false } = {}) {
     el("label", { class: "choice" }, el("input", { type: "radio", name: "truth", value: id, ...more }), el("span", {}, name));
   const named = el("div", { class: "choices named" });
   const choose = ({ id }) => {
-    const { label, names } = dictionary().item(id);
-    named.replaceChildren(choice(label, `${names[0]} (${className(label)})`, { id: "named", "data-thing": id, checked: true }));
+    const { label, title } = dictionary().item(id);
+    named.replaceChildren(choice(truthOf(label), `${title} (${className(label)})`, { id: "named", "data-thing": id, checked: true }));
     named.querySelector("input").focus();
   };
   const form = el(
@@ -106,7 +109,8 @@ export function openSheet(item, { consent = false } = {}) {
 
 function thanks(item) {
   const { correction } = item;
-  const name = correction.data.truth === "other" ? word("class_other") : correction.data.item ? thingName(item) : className(correction.data.truth);
+  const { data } = correction;
+  const name = data.item ? thingName(item) : data.truth === "other" ? word("class_other") : className(data.truth);
   const refused = correction.state === "refused";
   const detail = refused
     ? word("correction_refused", { detail: correction.detail })

@@ -11,7 +11,7 @@ const SURE = 930;
 const FAIR = 640;
 const MEANT = 790;
 const LIGHT = 2;
-const UNKNOWN = 6;
+const UNKNOWN = 7;
 const CHANGED = 30;
 const FAR = 300;
 
@@ -23,6 +23,7 @@ export function unpack({ items, conditions, sources }) {
   return items.id.map((_, place) => {
     const item = Object.fromEntries(Object.entries(items).map(([field, values]) => [field, values[place] || null]));
     for (const field of ["names", "others", "first"]) item[field] = item[field]?.split("|") ?? [];
+    item.title = item.names[0].charAt(0).toUpperCase() + item.names[0].slice(1);
     item.conditions = (item.conditions ?? []).map((at) => conditions[at]);
     item.sources = (item.sources ?? []).map((at) => sources[at]);
     return item;

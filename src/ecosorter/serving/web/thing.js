@@ -28,7 +28,7 @@ export async function drawThing(section, arg) {
       el(
         "div",
         { class: "told" },
-        el("header", { class: "verdict" }, el("p", { class: "eyebrow" }, className(item.label)), el("h1", { tabindex: -1 }, item.names[0])),
+        el("header", { class: "verdict" }, el("p", { class: "eyebrow" }, className(item.label)), el("h1", { tabindex: -1 }, item.title)),
         drawAdvice(
           { advice, old },
           {
@@ -52,7 +52,7 @@ export async function drawLetters(section) {
   const known = await useDictionary();
   const letters = new Map();
   for (const item of known?.listed() ?? []) {
-    const letter = item.names[0].charAt(0).toUpperCase();
+    const letter = item.title.charAt(0);
     letters.set(letter, [...(letters.get(letter) ?? []), item]);
   }
   fill(
@@ -74,7 +74,7 @@ function line(known, item) {
   return el(
     "button",
     { class: "row", onclick: () => showThing(item) },
-    el("span", { class: "row-words" }, el("strong", {}, item.names[0]), el("span", { class: "muted" }, className(item.label))),
+    el("span", { class: "row-words" }, el("strong", {}, item.title), el("span", { class: "muted" }, className(item.label))),
     bin && el("span", { class: "row-bin" }, drawBin(bin), el("span", {}, bin.name)),
     icon("right"),
   );
