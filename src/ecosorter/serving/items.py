@@ -109,7 +109,7 @@ def poster(
 ) -> Response:
     """Send the poster of a scheme, with the page's own address on it."""
     text = draw_poster(made.of(known, scheme), speak, str(request.base_url))
-    # The own policy of the service allows no style in a document; this one has it, but no script, nothing from elsewhere.
+    # The policy of the service allows no style in a document; this one has it, but no script, nothing from elsewhere.
     policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
     return Response(
         text, media_type="text/html", headers={"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
