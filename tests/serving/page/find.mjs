@@ -1,6 +1,7 @@
 // Runs the page's search in Node: {packed, phrases} on standard input, the hits of each phrase on standard output.
 
-import { makeSearch, unpack } from "../../../src/ecosorter/serving/web/search.js";
+import { makeSearch } from "../../../src/ecosorter/serving/web/search.js";
+import { unpack } from "../../../src/ecosorter/serving/web/unpack.js";
 
 let given = "";
 for await (const piece of process.stdin) given += piece;

@@ -3,7 +3,8 @@
 
 import * as api from "./api.js";
 import { schemeId } from "./catalog.js";
-import { makeSearch, unpack } from "./search.js";
+import { makeSearch } from "./search.js";
+import { unpack } from "./unpack.js";
 import { LANGUAGES, language } from "./words.js";
 
 const KEPT = "dictionary"; // the name of the cache; the worker drops those of the page's older versions, not this one
@@ -62,6 +63,7 @@ function made(packed) {
   const items = unpack(packed);
   const byId = new Map(items.map((item) => [item.id, item]));
   const find = makeSearch(items, packed);
+  for (const phrase of ["ko", "kotak su", "botol plastik", "batere"]) find(phrase); // a browser compiles what has run: no first key waits
   const { bins, collects, scheme, language: spoken } = packed;
   const guidance = (label, answer = "") => packed.guidance[label]?.[answer ?? ""] ?? null;
 

@@ -18,18 +18,6 @@ const FAR = 300;
 const most = (numbers) => numbers.reduce((a, b) => Math.max(a, b), 0);
 const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
 
-/** Make items of the columns in which the service sends them (guidance/packed.py); what is nothing is 0 there. */
-export function unpack({ items, conditions, sources }) {
-  return items.id.map((_, place) => {
-    const item = Object.fromEntries(Object.entries(items).map(([field, values]) => [field, values[place] || null]));
-    for (const field of ["names", "others", "first"]) item[field] = item[field]?.split("|") ?? [];
-    item.title = item.names[0].charAt(0).toUpperCase() + item.names[0].slice(1);
-    item.conditions = (item.conditions ?? []).map((at) => conditions[at]);
-    item.sources = (item.sources ?? []).map((at) => sources[at]);
-    return item;
-  });
-}
-
 /** Make a search of unpacked items; `light` and `folds` as the service sends them. Returns `find(phrase, limit)`. */
 export function makeSearch(items, { light: lightWords, folds }) {
   const light = new Set(lightWords);
@@ -44,7 +32,7 @@ export function makeSearch(items, { light: lightWords, folds }) {
   };
   const vocabulary = new Map();
   const number = (word) => {
-    if (!vocabulary.has(word)) vocabulary.set(word, { word, stem: stem(word), sound: sound(word), root: sound(stem(word)), bits: letters(sound(word)), holders: new Set(), names: [] });
+    if (!vocabulary.has(word)) vocabulary.set(word, { word, stem: stem(word), sound: sound(word), root: sound(stem(word)), bits: letters(sound(word)), holders: new Set(), names: [], changes: false, weight: 0 });
     return vocabulary.get(word);
   };
   const names = items.flatMap((item, place) => {
@@ -65,6 +53,7 @@ export function makeSearch(items, { light: lightWords, folds }) {
       word.names.push(name);
     }
   }
+  for (const each of conditions.values()) for (const condition of each) for (const word of condition.words) word.changes = true;
   const words = [...vocabulary.values()];
   for (const word of words) {
     const { size } = word.holders;
@@ -127,29 +116,54 @@ export function makeSearch(items, { light: lightWords, folds }) {
     return found;
   }
 
-  /** What a name amounts to, and what conditions in the phrase make of it: [id, answer, score] each. */
-  function hits(name, near, weights, fits) {
-    const { item } = name;
-    const explained = near.map((each) => most(name.words.map((word) => each.get(word) ?? 0)));
-    const covered = Math.floor(sum(name.words.map((word) => word.weight * most(near.map((each) => each.get(word) ?? 0)))) / name.weight);
-    let told = most(explained.filter((_, at) => weights[at] > LIGHT));
-    if (most(weights) === LIGHT) told = Math.min(...explained, covered);
-    if (Math.max(told, fits) < FAIR) return [];
-    const all = sum(weights);
-    const score = (marks) => Math.floor((6 * Math.floor(sum(marks.map((mark, at) => mark * weights[at])) / all) + 4 * covered) / 10);
-    const found = [];
-    const plain = Math.max(score(explained), fits);
-    if (plain >= FLOOR) found.push([item.id, item.answer, plain]);
-    for (const condition of conditions.get(item)) {
-      const marks = [...explained];
-      const meant = condition.words.map((word) => near.reduce((best, each, at) => ((each.get(word) ?? 0) > (near[best].get(word) ?? 0) ? at : best), 0));
-      if (condition.words.some((word, at) => (near[meant[at]].get(word) ?? 0) < MEANT)) continue;
-      for (const at of meant) marks[at] = 1000;
-      const left = most(explained.filter((mark, at) => mark === marks[at]));
-      const changed = marks.some((mark, at) => mark !== explained[at]);
-      if (left >= FAIR && changed && score(marks) >= FLOOR) found.push([condition.id, condition.answer, score(marks) - CHANGED]);
+  /** For each word of a condition that is in the phrase: the place in the phrase of what is most like it. */
+  function meantBy(near) {
+    const meant = new Map();
+    for (let at = 0; at < near.length; at++) {
+      for (const [word, score] of near[at]) {
+        if (word.changes && score >= MEANT && score > (meant.get(word)?.score ?? 0)) meant.set(word, { at, score });
+      }
     }
-    return found;
+    return meant;
+  }
+
+  const scored = (marks, weights, all, covered) => {
+    let told = 0;
+    for (let at = 0; at < marks.length; at++) told += marks[at] * weights[at];
+    return Math.floor((6 * Math.floor(told / all) + 4 * covered) / 10);
+  };
+
+  /** What a name amounts to, and what conditions in the phrase make of it; each goes to `take(id, answer, score)`. */
+  function hits(name, { near, weights, all, meant }, fits, take) {
+    const { item, words: said } = name;
+    const explained = new Array(near.length).fill(0);
+    let covered = 0;
+    for (const word of said) {
+      let best = 0;
+      for (let at = 0; at < near.length; at++) {
+        const score = near[at].get(word);
+        if (score === undefined) continue;
+        if (score > explained[at]) explained[at] = score;
+        if (score > best) best = score;
+      }
+      covered += word.weight * best;
+    }
+    covered = Math.floor(covered / name.weight);
+    let told = 0;
+    for (let at = 0; at < weights.length; at++) if (weights[at] > LIGHT && explained[at] > told) told = explained[at];
+    if (most(weights) === LIGHT) told = Math.min(...explained, covered);
+    if (told < FAIR && fits < FAIR) return;
+    const plain = Math.max(scored(explained, weights, all, covered), fits);
+    if (plain >= FLOOR) take(item.id, item.answer, plain);
+    if (!meant.size) return;
+    for (const condition of conditions.get(item)) {
+      if (!condition.words.every((word) => meant.has(word))) continue;
+      const marks = [...explained];
+      for (const word of condition.words) marks[meant.get(word).at] = 1000;
+      const left = most(explained.filter((mark, at) => mark === marks[at]));
+      const score = scored(marks, weights, all, covered);
+      if (left >= FAIR && score >= FLOOR && marks.some((mark, at) => mark !== explained[at])) take(condition.id, condition.answer, score - CHANGED);
+    }
   }
 
   return function find(phrase, limit = 10) {
@@ -161,12 +175,13 @@ export function makeSearch(items, { light: lightWords, folds }) {
     const named = new Set(fits.keys());
     for (const each of near) for (const word of each.keys()) for (const name of word.names) named.add(name);
     const best = new Map();
+    const asking = { near, weights, all: sum(weights), meant: meantBy(near) };
     for (const name of named) {
-      for (const [id, given, plain] of hits(name, near, weights, fits.get(name) ?? 0)) {
+      hits(name, asking, fits.get(name) ?? 0, (id, given, plain) => {
         const hit = { id, answer: given ?? byId.get(id).answer, score: plain + name.extra };
         const held = best.get(id);
         if (!held || hit.score > held.score || (hit.score === held.score && (hit.answer ?? "") > (held.answer ?? ""))) best.set(id, hit);
-      }
+      });
     }
     const least = most([...best.values()].map(({ score }) => score)) - FAR;
     return [...best.values()]
