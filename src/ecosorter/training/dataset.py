@@ -9,11 +9,11 @@ A folder of photos has one of two shapes::
 Photos that lie directly in one of its sub-folders make it (a). Without any, it is (a) if all sub-folders have names
 of known classes (aliases.toml) and not all of theirs have, else (b). Where that does not fit, write a manifest::
 
-    path,label,source,group
-    photos/a.jpg,kaca,kitchen,bottle-17
+    path,label,source,group,item
+    photos/a.jpg,kaca,kitchen,bottle-17,botol-kaca
 
-Relative paths start at the manifest's folder. `source` and `group` may be missing or empty: the source is then the
-manifest's file name without its ending. Other columns are ignored. Commas, semicolons and tabs all separate, as
+Relative paths start at the manifest's folder. `source`, `group` and `item` may be missing or empty: the source is then
+the manifest's file name without its ending. Other columns are ignored. Commas, semicolons and tabs all separate, as
 spreadsheets in different countries write them.
 """
 
@@ -32,7 +32,7 @@ from ecosorter.errors import DatasetError
 from ecosorter.photos import find_photos
 from ecosorter.training.class_names import nearest_known, one_of_the_seven
 
-_COLUMNS = ("path", "label", "source", "group")
+_COLUMNS = ("path", "label", "source", "group", "item")
 _NAMED_AT_MOST = 5  # of many like faults, so that a message stays readable
 
 
@@ -45,12 +45,14 @@ class PhotoRow:
         label: its class.
         source: whose photos these are: one camera, place or data set.
         group: photos of one source with the same group show the same object; ``""`` means that nothing is known.
+        item: id of the item that it shows, as in `ecosorter items`; ``""`` where it is not known.
     """
 
     path: Path
     label: str
     source: str
     group: str = ""
+    item: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +129,12 @@ def write_manifest(dataset: Dataset, path: Path) -> None:
     try:
         with beside.open("w", encoding="utf-8", newline="") as file:
             table = csv.writer(file)  # lines end in CR LF: with LF alone, a CR in a name would not be quoted
-            table.writerow(_COLUMNS)
+            columns = _COLUMNS if any(row.item for row in dataset.rows) else _COLUMNS[:-1]
+            table.writerow(columns)
             for row in dataset.rows:
                 photo = Path(os.path.abspath(row.path))  # noqa: PTH100
                 shown = photo.relative_to(folder) if photo.is_relative_to(folder) else photo
-                table.writerow((shown, row.label, row.source, row.group))
+                table.writerow((shown, row.label, row.source, row.group, row.item)[: len(columns)])
     except UnicodeEncodeError as error:
         beside.unlink()
         raise DatasetError(f"A file name is no UTF-8 text and has no place in a manifest: {error}") from error
@@ -241,7 +244,7 @@ def _read_manifest(manifest: Path, own_classes: bool) -> list[PhotoRow]:
         if missing := [name for name in ("path", "label") if name not in columns]:
             raise DatasetError(
                 f"{manifest} has no column {' and no column '.join(missing)}; its first line must name the columns "
-                "path,label and may name source,group."
+                "path,label and may name source,group,item."
             )
         for cells in table:
             if not cells:  # an empty line
@@ -273,7 +276,8 @@ def _row(cells: Mapping[str, str], manifest: Path, own_classes: bool) -> PhotoRo
     if label is None:
         return _unknown(name)
     source = cells.get("source", "").strip() or manifest.stem
-    return PhotoRow(manifest.parent / cells["path"], label, source, cells.get("group", "").strip())
+    group, item = (cells.get(name, "").strip() for name in ("group", "item"))
+    return PhotoRow(manifest.parent / cells["path"], label, source, group, item)
 
 
 def _refuse_repeated(rows: Sequence[PhotoRow]) -> None:
