@@ -121,11 +121,14 @@ class Index:
         asked = [word[:_LONGEST_WORD] for word in words_of(phrase[:_LONGEST_PHRASE])[:_MOST_WORDS]]
         if not asked:
             return []
-        alike = [self._alike(word, last=place == len(asked) - 1) for place, word in enumerate(asked)]
+        last = len(asked) - 1
+        # The last word may still be being typed: of it, one letter is enough behind others, two where it is alone.
+        alike = [self._alike(word, 3 if place < last else 1 if last else 2) for place, word in enumerate(asked)]
         weights = [self._weight(word, near) for word, near in zip(asked, alike, strict=True)]
         best: dict[str, Hit] = {}
         whole = self._whole(asked)
-        named = {place for near in alike for number in near for place in self._with_word.get(number, ())}
+        telling = [near for word, near in zip(asked, alike, strict=True) if len(word) > 1]
+        named = {place for near in telling for number in near for place in self._with_word.get(number, ())}
         for place in sorted(named | whole.keys()):
             name = self._names[place]
             for hit in self._hits(name, asked, alike, weights, whole.get(place, 0)):
@@ -152,8 +155,13 @@ class Index:
             for number, word in enumerate(self._words)
         ]
 
-    def _alike(self, asked: str, *, last: bool) -> dict[int, int]:
-        """Return which words of the items are like one that was asked for, and how much."""
+    def _alike(self, asked: str, least: int) -> dict[int, int]:
+        """Return which words of the items are like one that was asked for, and how much.
+
+        Args:
+            asked: the word.
+            least: from so many letters on, it may be the beginning of another.
+        """
         from rapidfuzz import process  # noqa: PLC0415  # whoever does not search does not wait for it
         from rapidfuzz.distance import OSA  # noqa: PLC0415
 
@@ -164,7 +172,7 @@ class Index:
             for other, distance, number in near:
                 if score := mistyped(heard, other, int(distance)):
                     found[number] = score
-        if len(asked) >= (2 if last else 3):
+        if len(asked) >= least:
             alike_sound = self._beginning(self._by_sound, heard) if len(heard) > 3 else ()
             for number in {*self._beginning(self._by_word, asked), *alike_sound}:
                 whole = 600 + min(299, 300 * len(asked) // len(self._words[number]))

@@ -63,8 +63,8 @@ export function makeSearch(items, { light: lightWords, folds }) {
   const byId = new Map(items.map((item) => [item.id, item]));
   const known = new Map(); // while somebody types, only the last word changes
 
-  function alike(asked, last) {
-    const key = `${asked} ${last}`;
+  function alike(asked, least) {
+    const key = `${asked} ${least}`;
     if (known.has(key)) return known.get(key);
     if (known.size > 200) known.clear();
     const found = new Map();
@@ -73,7 +73,7 @@ export function makeSearch(items, { light: lightWords, folds }) {
     const rootHeard = sound(root);
     const typos = allowed(heard.length + 1);
     const bits = letters(heard);
-    const begins = asked.length >= (last ? 2 : 3);
+    const begins = asked.length >= least;
     for (const word of words) {
       let score = 0;
       if (word.word === asked) score = 1000;
@@ -169,11 +169,14 @@ export function makeSearch(items, { light: lightWords, folds }) {
   return function find(phrase, limit = 10) {
     const asked = wordsOf(phrase.slice(0, LONGEST_PHRASE)).slice(0, MOST_WORDS).map((word) => word.slice(0, LONGEST_WORD));
     if (!asked.length) return [];
-    const near = asked.map((word, at) => alike(word, at === asked.length - 1));
+    const last = asked.length - 1;
+    const near = asked.map((word, at) => alike(word, at < last ? 3 : last ? 1 : 2));
     const weights = asked.map((word, at) => weigh(word, near[at]));
     const fits = whole(asked);
     const named = new Set(fits.keys());
-    for (const each of near) for (const word of each.keys()) for (const name of word.names) named.add(name);
+    near.forEach((each, at) => {
+      if (asked[at].length > 1) for (const word of each.keys()) for (const name of word.names) named.add(name);
+    });
     const best = new Map();
     const asking = { near, weights, all: sum(weights), meant: meantBy(near) };
     for (const name of named) {
