@@ -21,11 +21,14 @@ from ecosorter.bundle import shipped_bundles
 from ecosorter.cli.app import app
 from ecosorter.datasets.audit import ENOUGH
 from ecosorter.datasets.class_names import one_of_the_seven
+from ecosorter.guidance.entries import Entries, Entry
 from ecosorter.photos import PHOTO_ENDINGS
 from ecosorter.training.recipe import Recipe, load_recipe, recipe_names
 from ecosorter.training.results import Epoch
 from tests.documents import PAGES, ROOT, SHELLS, anchors, code, commands, fences, prose, read, spans, tables
 from tests.tiny import photo, tiny_bundle
+
+ITEMS_PAGE = "docs/guidance.md"  # shows no recipes in TOML, but items
 
 UsageError: Any = typer.BadParameter.__base__
 
@@ -169,11 +172,18 @@ def test_snippets_run(page: str, snippet: str, tmp_path: Path, monkeypatch: pyte
 
 
 def test_recipes_that_are_shown_are_recipes(tmp_path: Path) -> None:
-    shown = [fence.body for page in PAGES for fence in fences(page) if fence.language == "toml"]
+    shown = [fence.body for page in PAGES if page != ITEMS_PAGE for fence in fences(page) if fence.language == "toml"]
     assert shown
     for text in shown:
         (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
         load_recipe(tmp_path / "mine.toml")
+
+
+def test_the_item_that_is_shown_is_one() -> None:
+    (shown,) = (fence.body for fence in fences(ITEMS_PAGE) if fence.language == "toml")
+    assert set(Entries.model_validate(tomllib.loads("checked = 2026-01-01\n" + shown)).items) == {"kotak-susu"}
+    (table,) = (table for table in tables(ITEMS_PAGE) if table.header == ("key", "what to write"))
+    assert {code(row[0])[0] for row in table.rows} == set(Entry.model_fields) - {"label", "bin"}
 
 
 def test_the_line_of_metrics_is_one() -> None:

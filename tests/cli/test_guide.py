@@ -73,7 +73,7 @@ def test_a_waste_banks_file_from_template_to_answer(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["kacaa"], "did you mean 'kaca'"),
+        (["qwrtplk"], "Nothing here is called 'qwrtplk'"),
         (["kaca", "--scheme", "jakarta-2021"], "did you mean 'jakarta-2020'"),
         (["kaca", "--scheme", "none.toml"], "cannot be read"),
         (["kaca", "--answer", "patah"], "pecah"),
@@ -88,3 +88,18 @@ def test_what_is_not_there(arguments: list[str], said: str) -> None:
 @pytest.mark.parametrize("arguments", [["kaca", "--schemes"], ["--json"], ["--schemes", "--template"]])
 def test_one_thing_at_a_time(arguments: list[str]) -> None:
     assert run(*arguments).exit_code == 2
+
+
+def test_an_item_is_guided_by_its_name() -> None:
+    done = run("kotak susu", "--scheme", "jakarta-2020")
+    assert done.exit_code == 0
+    assert "milk carton (Cardboard)" in done.stdout
+    assert "Take apart" in done.stdout
+    assert "own reading" in done.stdout
+    found = json.loads(run("kotak pizza berminyak", "--json").stdout)
+    assert (found["item"]["id"], found["answer"], found["bin"]["kind"]) == ("kotak-pizza", "berminyak", "residue")
+    assert json.loads(run("kotak-pizza", "--json").stdout)["answer"] == "bersih"
+
+
+def test_a_class_is_still_a_class() -> None:
+    assert json.loads(run("plastik", "--json").stdout)["item"] is None

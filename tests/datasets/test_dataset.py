@@ -123,3 +123,12 @@ def test_the_real_photos(shared: Path) -> None:
     assert len(dataset.sources) == len([path for path in (shared / "photos").iterdir() if path.is_dir()])
     trashnet = read_dataset([shared / "photos" / "trashnet"])
     assert np.bincount(trashnet.labels).tolist() == [501, 403, 594, 137, 410, 482]
+
+
+def test_a_manifest_may_name_items(tmp_path: Path) -> None:
+    manifest = tmp_path / "photos.csv"
+    manifest.write_text("path,label,item\na.jpg,kaca,botol-kaca\nb.jpg,kaca,\n", encoding="utf-8")
+    dataset = read_dataset([manifest])
+    assert [row.item for row in dataset.rows] == ["botol-kaca", ""]
+    write_manifest(dataset, tmp_path / "again.csv")
+    assert [row.item for row in read_dataset([tmp_path / "again.csv"]).rows] == ["botol-kaca", ""]

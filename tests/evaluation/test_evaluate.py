@@ -107,3 +107,18 @@ def test_photos_of_which_none_can_be_read_are_refused(tmp_path: Path) -> None:
     tiny.tiny_bundle(tmp_path / "tiny")
     with pytest.raises(DatasetError, match="None of the 1 photos can be read: "):
         evaluate_bundle(Classifier.load(tmp_path / "tiny"), coloured(tmp_path, ("broken", "kaca", "", "")))
+
+
+def test_recall_by_item_counts_the_photos_that_name_one(tmp_path: Path) -> None:
+    bundle = tiny.tiny_bundle(tmp_path / "bundle")
+    shown = {
+        "a": ((255, 255, 255), "kaca", "botol"),
+        "b": ((255, 255, 255), "plastik", "botol"),
+        "c": ((0, 0, 255), "plastik", ""),
+    }
+    rows = []
+    for name, (colour, label, item) in shown.items():
+        (tmp_path / f"{name}.png").write_bytes(tiny.photo(colour))
+        rows.append(PhotoRow(tmp_path / f"{name}.png", label, "s", "", item))
+    found = evaluate_bundle(Classifier.load(bundle.folder), dataset_of(rows)).by_item
+    assert {item: (each.photos, each.recall) for item, each in found.items()} == {"botol": (2, 0.5)}

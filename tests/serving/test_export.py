@@ -59,6 +59,19 @@ def test_training_takes_it_and_keeps_every_contributor_on_one_side(store: Store,
     assert not {str(device) for device in devices} & set(contributor)
 
 
+def test_the_item_goes_along_unless_a_reviewer_named_another_class(store: Store, tmp_path: Path) -> None:
+    for seed, relabel in ((1, None), (2, "logam")):
+        jpeg = encoded(picture(seed), "JPEG", quality=92)
+        receipt = store.corrections.add(uuid4(), said(truth="kaca", item="botol-kaca"), jpeg)
+        assert receipt is not None
+        store.reviews.decide(receipt.id, "ani", "relabel" if relabel else "accept", relabel)
+    export(store, tmp_path / "set", language="en")
+    assert {(row["label"], row["item"]) for row in manifest(tmp_path / "set")} == {
+        ("kaca", "botol-kaca"),
+        ("logam", ""),
+    }
+
+
 def test_running_it_again_changes_nothing(store: Store, tmp_path: Path) -> None:
     accepted(store, 1, "kaca", uuid4())
     export(store, tmp_path / "set", language="id")

@@ -57,6 +57,7 @@ def test_the_queue_shows_what_to_judge(ani: httpx.Client, store: Store) -> None:
         "best": "plastik",
         "label": None,
         "truth": "kaca",
+        "item": None,
         "confidence": 0.3,
         "photo": True,
         "votes": [],

@@ -17,6 +17,8 @@ from ecosorter.cli.evaluate import evaluate
 from ecosorter.cli.explain import explain
 from ecosorter.cli.extras import extra_of
 from ecosorter.cli.guide import guide
+from ecosorter.cli.items import items
+from ecosorter.cli.poster import poster
 from ecosorter.cli.serve import serve
 from ecosorter.cli.sort import sort
 from ecosorter.cli.teach import teach
@@ -57,6 +59,8 @@ app.command(no_args_is_help=True)(teach)
 app.command(no_args_is_help=True)(evaluate)
 app.command(no_args_is_help=True)(explain)
 app.command(no_args_is_help=True)(guide)
+app.command()(items)
+app.command()(poster)
 app.command()(serve)
 app.add_typer(photos.app, name="photos")
 app.add_typer(models.app, name="models")

@@ -58,6 +58,8 @@ def _print(result: "Evaluation", model: str, words: Language) -> None:
     console.print(_classes(result.scores, text, words))
     if len(result.by_source) > 1:
         console.print(_sources(result.by_source, text))
+    if result.by_item:
+        console.print(_items(result, text, words))
     console.print(_confusion(result.scores, text, words))
     if result.failed:
         table = _table(text["failed"], text["status"], text["photo"], right=0)
@@ -108,6 +110,13 @@ def _sources(by_source: "dict[str, Scores]", text: dict[str, str]) -> Table:
             _percent(scores.coverage),
             _percent(scores.answered_accuracy),
         )
+    return table
+
+
+def _items(result: "Evaluation", text: dict[str, str], words: Language) -> Table:
+    table = _table(text["by_item"], *(text[key] for key in ("item", "class", "photos", "recall")), right=2)
+    for name, found in result.by_item.items():
+        table.add_row(_text(name), _text(class_name(found.label, words)), str(found.photos), f"{found.recall:.3f}")
     return table
 
 

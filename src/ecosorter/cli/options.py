@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from ecosorter import guidance
 from ecosorter.bulk.notes import How
 from ecosorter.photos import Limits
 from ecosorter.session import Device
@@ -94,6 +95,21 @@ ClassesOption = Annotated[
     Literal["seven", "own"],
     typer.Option(help="Map class names to EcoSorter's seven, or keep the photos' own."),
 ]
+
+SchemeOption = Annotated[
+    str,
+    typer.Option(
+        envvar="ECOSORTER_SCHEME",
+        metavar="ID|FILE",
+        help="Whose rules: the id of a scheme, or the TOML file of a waste bank.",
+    ),
+]
+
+
+def read_scheme(name: str) -> guidance.Scheme:
+    """Take for a file what looks like one, so that a folder's content never changes what an id means."""
+    looks_like_a_file = name.lower().endswith(".toml") or len(Path(name).parts) > 1
+    return guidance.load_scheme(name) if looks_like_a_file else guidance.scheme(name)
 
 
 def limits(max_megapixels: float, max_megabytes: float) -> Limits:

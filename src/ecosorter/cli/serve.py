@@ -39,6 +39,14 @@ def serve(
         list[Path] | None,
         typer.Option(metavar="FILE", help="Somebody's own scheme; the first becomes the default. May be repeated."),
     ] = None,
+    collect_phrases: Annotated[
+        bool,
+        typer.Option(
+            "--collect-phrases",
+            envvar="ECOSORTER_COLLECT_PHRASES",
+            help="Count what people looked for by name and did not find; the page tells them.",
+        ),
+    ] = False,
     max_photos: Annotated[int, typer.Option(min=1, help="Photos in one request.")] = _CAPS.photos,
     max_megabytes: Annotated[
         float, typer.Option(min=0.001, max=_LARGEST, callback=finite, help="Of one request.")
@@ -128,6 +136,7 @@ def serve(
         ),
         threads=threads,
         device=device,
+        collect_phrases=collect_phrases,
     )
     run(settings, host=host, port=port, workers=workers, announce=announce)
 

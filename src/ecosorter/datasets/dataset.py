@@ -9,11 +9,11 @@ A folder of photos has one of two shapes::
 Photos that lie directly in one of its sub-folders make it (a). Without any, it is (a) if all sub-folders have names
 of known classes (aliases.toml) and not all of theirs have, else (b). Where that does not fit, write a manifest::
 
-    path,label,source,group
-    photos/a.jpg,kaca,kitchen,bottle-17
+    path,label,source,group,item
+    photos/a.jpg,kaca,kitchen,bottle-17,botol-kaca
 
-Relative paths start at the manifest's folder. `source` and `group` may be missing or empty: the source is then the
-manifest's file name without its ending. Other columns are ignored (manifest.py).
+Relative paths start at the manifest's folder. `source`, `group` and `item` may be missing or empty: the source is then
+the manifest's file name without its ending. Other columns are ignored (manifest.py).
 """
 
 import hashlib
@@ -43,12 +43,14 @@ class PhotoRow:
         label: its class.
         source: whose photos these are: one camera, place or data set.
         group: photos of one source with the same group show the same object; ``""`` means that nothing is known.
+        item: id of the item that it shows, as in `ecosorter items`; ``""`` where it is not known.
     """
 
     path: Path
     label: str
     source: str
     group: str = ""
+    item: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def write_manifest(dataset: Dataset, path: Path) -> None:
         whole = Path(os.path.abspath(photo))  # noqa: PTH100
         return whole.relative_to(folder) if whole.is_relative_to(folder) else whole
 
-    text = table_text((shown(row.path), row.label, row.source, row.group) for row in dataset.rows)
+    text = table_text((shown(row.path), row.label, row.source, row.group, row.item) for row in dataset.rows)
     try:
         content = text.encode()
     except UnicodeEncodeError as error:
@@ -245,7 +247,8 @@ def _row(cells: Mapping[str, str], manifest: Path, own_classes: bool) -> PhotoRo
     label = name if own_classes else one_of_the_seven(name)
     if label is None:
         return _unknown(name)
-    return PhotoRow(manifest.parent / path, label, cells["source"].strip() or manifest.stem, cells["group"].strip())
+    source = cells["source"].strip() or manifest.stem
+    return PhotoRow(manifest.parent / path, label, source, cells["group"].strip(), cells["item"].strip())
 
 
 def _refuse_repeated(rows: Sequence[PhotoRow]) -> None:

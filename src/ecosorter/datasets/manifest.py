@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ecosorter.errors import DatasetError
 
-COLUMNS = ("path", "label", "source", "group")
+COLUMNS = ("path", "label", "source", "group", "item")
 """In the order in which they are written; those after the first two may be missing."""
 
 _NEEDED = COLUMNS[:2]
@@ -67,11 +67,16 @@ def read_table(manifest: Path) -> list[Line]:
 
 
 def table_text(rows: Iterable[Sequence[object]]) -> str:
-    """Return a manifest's text, with one row of `COLUMNS` a photo; `read_table` reads the same cells back."""
+    """Return a manifest's text, with one row of `COLUMNS` a photo; `read_table` reads the same cells back.
+
+    The last column is left out where no photo has an item.
+    """
+    rows = list(rows)
+    width = len(COLUMNS) if any(row[-1] for row in rows) else len(COLUMNS) - 1
     text = io.StringIO(newline="")
     table = csv.writer(text)  # lines end in CR LF: with LF alone, a CR in a name would not be quoted
-    table.writerow(COLUMNS)
-    table.writerows(rows)
+    table.writerow(COLUMNS[:width])
+    table.writerows(row[:width] for row in rows)
     return text.getvalue()
 
 

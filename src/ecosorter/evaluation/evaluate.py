@@ -1,5 +1,7 @@
 """Measure a bundle on photos that it has not seen."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
@@ -22,12 +24,23 @@ class FailedPhoto(BaseModel):
     error: str
 
 
+class ItemRecall(BaseModel):
+    """How a model did on the photos of one item: how many, and the share in which it found the class, 0 to 1."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    label: str
+    photos: int
+    recall: float
+
+
 class Evaluation(BaseModel):
     """How a bundle did on photos.
 
     Attributes:
         scores: on all photos that could be read.
         by_source: the same by source of the photos.
+        by_item: by the item that the photos show, where a manifest says so; the most photos first.
         answers: one for each photo that could be read, in order.
         failed: the photos that could not.
         learnt_from: sources of the photos that bear the name of one that the model learnt from.
@@ -37,6 +50,7 @@ class Evaluation(BaseModel):
 
     scores: Scores
     by_source: dict[str, Scores]
+    by_item: dict[str, ItemRecall] = {}
     answers: list[LabelledPrediction]
     failed: list[FailedPhoto]
     learnt_from: list[str]
@@ -90,7 +104,21 @@ def evaluate_bundle(classifier: Classifier, dataset: Dataset, advance: Advance =
     return Evaluation(
         scores=score_rows(np.arange(len(read))),
         by_source={str(name): score_rows(np.flatnonzero(sources == name)) for name in np.unique(sources)},
+        by_item=_by_item([(row.item, row.label, p.best) for row, p in read]),
         answers=[LabelledPrediction(path=p.path, label=row.label, probabilities=p.probabilities) for row, p in read],
         failed=failed,
         learnt_from=sorted({row.source for row in dataset.rows} & {source.name for source in info.data}),
     )
+
+
+def _by_item(answers: Sequence[tuple[str, str, str | None]]) -> dict[str, ItemRecall]:
+    """Count by item: (item, class, the class that was found) of each photo; those without an item are left out."""
+    found: dict[str, list[tuple[str, bool]]] = {}
+    for item, label, best in answers:
+        if item:
+            found.setdefault(item, []).append((label, best == label))
+    by_photos = sorted(found.items(), key=lambda pair: (-len(pair[1]), pair[0]))
+    return {
+        item: ItemRecall(label=rows[0][0], photos=len(rows), recall=sum(right for _, right in rows) / len(rows))
+        for item, rows in by_photos
+    }

@@ -13,7 +13,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ecosorter.errors import GuidanceError
+from ecosorter.guidance.checks import said_twice, wrong_entries
+from ecosorter.guidance.entries import Entries
 from ecosorter.guidance.models import SAFE, Classes, Scheme
+from ecosorter.guidance.resolve import Item, resolve
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -33,6 +36,52 @@ def schemes() -> tuple[Scheme, ...]:
     folder = files(__package__).joinpath("schemes")
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
     return tuple(_checked(_packaged(f"schemes/{name}"), name) for name in names)
+
+
+@cache
+def entries() -> dict[str, Entries]:
+    """Return the items of the package as they are written down, by class: one file a class."""
+    folder = files(__package__).joinpath("items")
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return {name.removesuffix(".toml"): _parsed(_packaged(f"items/{name}"), Entries, f"items/{name}") for name in names}
+
+
+@cache
+def items() -> dict[str, Item]:
+    """Return the items of the package by id, checked against its classes and schemes.
+
+    Raises:
+        GuidanceError: an entry is wrong; the message names its file, its line and the key.
+    """
+    found = resolve(entries())
+    twice = list(said_twice(found, {key: entry for file in entries().values() for key, entry in file.items.items()}))
+    for label, file in entries().items():
+        wrong = [
+            *wrong_entries(found, file.items, classes(), schemes()[0], file.sources),
+            *_misplaced(label, file, found),
+            *(line for line in twice if line.split("'")[1].split(".")[1] in file.items),
+        ]
+        if wrong:
+            name = f"items/{label}.toml"
+            raise GuidanceError(_sentence(name, _with_lines(wrong, _packaged(name))))
+    return found
+
+
+def _misplaced(label: str, file: Entries, found: Mapping[str, Item]) -> Iterator[str]:
+    """Yield entries of the package that stand in the wrong file, or for which one of its schemes has no bin."""
+    for key, entry in file.items.items():
+        if entry.label is not None or entry.bin is not None:
+            yield f"'items.{key}': `label` and `bin` are for a scheme's own file; here the file says the class"
+        if key in found and found[key].label != label:
+            yield f"'items.{key}' is in items/{found[key].label}.toml too: give one of them another id"
+        for each in schemes() if label in classes().classes else ():
+            if each.bin_id(label, entry.answer or classes().classes[label].unless_answered) is None:
+                yield f"'items.{key}' has no bin in the scheme '{each.id}': give its class and answer one there"
+
+
+def items_of(found: Scheme) -> dict[str, Item]:
+    """Return the items that hold under a scheme: the package's, and its own."""
+    return resolve(entries(), found) if found.items else items()
 
 
 def scheme(scheme_id: str) -> Scheme:
@@ -85,7 +134,7 @@ def _checked(text: str, name: str) -> Scheme:
     """Read a scheme and hold it against what is known about classes."""
     found = _parsed(text, Scheme, name)
     if problems := list(_misfits(found, classes())):
-        raise GuidanceError(_sentence(name, problems))
+        raise GuidanceError(_sentence(name, _with_lines(problems, text)))
     return found
 
 
@@ -101,7 +150,32 @@ def _parsed(text: str, model: type[_Model], name: str) -> _Model:
     try:
         return model.model_validate(table)
     except ValidationError as error:
-        raise GuidanceError(_sentence(name, _complaints(error))) from error
+        raise GuidanceError(_sentence(name, _with_lines(_complaints(error), text))) from error
+
+
+def _with_lines(problems: Iterable[str], text: str) -> Iterator[str]:
+    """Put the number of the line before each problem whose key stands in the text."""
+    for problem in problems:
+        path = re.search("'([^']+)'", problem)
+        line = _line_of(path[1].split("."), text) if path else None
+        yield f"line {line}: {problem}" if line else problem
+
+
+def _line_of(path: list[str], text: str) -> int | None:
+    """Return the line of a key, counted from one, or of the table that it belongs in; None where neither is there."""
+    best, where = 0, None
+    table: list[str] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[+\s*([\w.\"-]+)\s*\]+", line):
+            table = header[1].replace('"', "").split(".")
+            reached = table
+        elif key := re.match(r"\s*([\w.\"-]+)\s*=", line):
+            reached = [*table, *key[1].replace('"', "").split(".")]
+        else:
+            continue
+        if len(reached) > best and path[: len(reached)] == reached:
+            best, where = len(reached), number
+    return where
 
 
 def _sentence(name: str, problems: Iterable[str]) -> str:
@@ -112,7 +186,7 @@ def _prices(table: Any, path: str = "") -> Iterator[str]:
     """Yield the dotted path of every key that is named like a price, however deep."""
     if isinstance(table, Mapping):
         for key, value in table.items():
-            if _PRICE_KEY.search(key):
+            if _PRICE_KEY.search(key) and path != "items.":  # a price tag is a thing
                 yield path + key
             yield from _prices(value, f"{path}{key}.")
     elif isinstance(table, list):
@@ -149,6 +223,10 @@ def _complaints(error: ValidationError) -> Iterator[str]:
 
 def _misfits(found: Scheme, known: Classes) -> Iterator[str]:
     """Yield what in a scheme's map does not exist, and hazardous things that are sent to an unsafe place."""
+    if found.items:
+        all_items = resolve(entries(), found)
+        yield from wrong_entries(all_items, found.items, known, found)
+        yield from said_twice(all_items, found.items)
     for label, place in found.map.items():
         if label not in known.classes:
             yield f"unknown class 'map.{label}'{nearest(label, known.classes)}"

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from ecosorter.errors import GuidanceError
+from ecosorter.guidance.fields import Source, Words
 from ecosorter.guidance.files import classes, nearest
 from ecosorter.guidance.files import scheme as shipped_scheme
-from ecosorter.guidance.models import Answer, Bin, ItemClass, Kind, Scheme, Source, Words
+from ecosorter.guidance.models import Answer, Bin, ItemClass, Kind, Scheme
 from ecosorter.texts import Language, texts
 
 
@@ -42,6 +43,37 @@ class QuestionWords(_Said):
     answers: tuple[AnswerWords, ...]
 
 
+class PartWords(_Said):
+    """Something that goes apart; `item` is the id of the item that it is, where it is one."""
+
+    name: str
+    item: str | None
+    label: str
+    bin: BinWords | None
+
+
+class ItemWords(_Said):
+    """One item in one language.
+
+    Attributes:
+        also: other words for it.
+        tip: one sentence more.
+        parts: what goes apart.
+        sources: where it was read what this is and where it goes.
+        own_reading: nobody says so, or sources differ: it is EcoSorter's own reading.
+        differs: sources differ.
+    """
+
+    id: str
+    name: str
+    also: tuple[str, ...]
+    tip: str | None
+    parts: tuple[PartWords, ...]
+    sources: tuple[Source, ...]
+    own_reading: bool
+    differs: bool
+
+
 class Guidance(_Said):
     """What to do with one item, in one language.
 
@@ -62,6 +94,7 @@ class Guidance(_Said):
         checked: when the scheme was last compared with its sources.
         note: what could not be checked, and where sources differ; empty where there is nothing to add.
         advice_sources: where `do` and `do_not` are from, as far as they are from somewhere.
+        item: the item, where this is about one and not about a whole class.
     """
 
     label: str
@@ -84,6 +117,7 @@ class Guidance(_Said):
     checked: datetime.date
     note: str
     advice_sources: tuple[Source, ...]
+    item: ItemWords | None = None
 
 
 def class_to_say(candidates: Sequence[str], known: Mapping[str, ItemClass]) -> tuple[str, bool]:

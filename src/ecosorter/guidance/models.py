@@ -1,12 +1,12 @@
 """The form of the data files: every key that they may have, and nothing else."""
 
 import datetime
-import re
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from ecosorter.texts import Language
+from ecosorter.guidance.entries import Entry
+from ecosorter.guidance.fields import Data, Id, Source, Words
 
 Kind = Literal["organic", "reusable", "recyclable", "hazardous", "residue", "not_accepted"]
 """What a bin is for, whatever its colour and name. `not_accepted` is the pile that a waste bank does not take."""
@@ -14,58 +14,8 @@ Kind = Literal["organic", "reusable", "recyclable", "hazardous", "residue", "not
 SAFE: tuple[Kind, ...] = ("hazardous", "not_accepted")
 """Where hazardous things may go."""
 
-_PRICE = re.compile(r"\b(rp|idr)\b\.?\s*\d", re.IGNORECASE)
 
-
-def _no_price(text: str) -> str:
-    if _PRICE.search(text):
-        raise ValueError("a price stands here. Prices change and this file does not: leave it out")
-    return text
-
-
-def _iso_date(text: str) -> str:
-    """Check a date of reduced precision (ISO 8601): often only the year of a rule is known."""
-    try:
-        datetime.date.fromisoformat(text + "-01-01"[len(text) - 4 :])
-    except ValueError as error:
-        raise ValueError("write a date as 2026, 2026-01 or 2026-01-31") from error
-    return text
-
-
-def _one_line(text: object) -> object:
-    return " ".join(text.split()) if isinstance(text, str) else text
-
-
-Text = Annotated[str, BeforeValidator(_one_line), Field(min_length=1), AfterValidator(_no_price)]
-Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
-IsoDate = Annotated[str, Field(pattern=r"^\d{4}(-\d{2}){0,2}$"), AfterValidator(_iso_date)]
-Url = Annotated[str, Field(pattern=r"^https?://\S+$")]
-
-
-class _Data(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Words(_Data):
-    """One text in both languages."""
-
-    id: Text
-    en: Text
-
-    def said(self, language: Language) -> str:
-        """Return the text in one of them."""
-        return self.id if language == "id" else self.en
-
-
-class Source(_Data):
-    """Where something was read. `date` is of the rule or the page: a year, a month or a day, where it is known."""
-
-    title: Text
-    url: Url | None = None
-    date: IsoDate | None = None
-
-
-class Bin(_Data):
+class Bin(Data):
     """A bin or pile. Its name and symbol stand beside the colour, which never stands alone.
 
     Attributes:
@@ -91,7 +41,7 @@ class Bin(_Data):
         return self
 
 
-class Scheme(_Data):
+class Scheme(Data):
     """Who sorts how: the bins of one rule, and which class goes into which.
 
     Attributes:
@@ -100,6 +50,7 @@ class Scheme(_Data):
         sources: the first is the one that the scheme rests on.
         checked: the day on which somebody last compared the file with its sources.
         note: what could not be checked, and where sources differ.
+        items: things that are added to the package's or change them, by id.
     """
 
     id: Id
@@ -110,6 +61,7 @@ class Scheme(_Data):
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
     bins: Annotated[dict[Id, Bin], Field(min_length=1)]
     map: dict[str, str | dict[str, str]]
+    items: dict[Id, Entry] = Field(default={})
 
     @model_validator(mode="after")
     def _bins_differ(self) -> Self:
@@ -130,7 +82,7 @@ class Scheme(_Data):
         return place
 
 
-class Answer(_Data):
+class Answer(Data):
     """One answer to a class's question, and what it changes.
 
     Attributes:
@@ -147,7 +99,7 @@ class Answer(_Data):
     sources: tuple[str, ...] = ()
 
 
-class ItemClass(_Data):
+class ItemClass(Data):
     """What to do with the things of one class.
 
     Attributes:
@@ -159,7 +111,7 @@ class ItemClass(_Data):
     do: Annotated[tuple[Words, ...], Field(min_length=1)]
     do_not: tuple[Words, ...] = ()
     question: Words | None = None
-    answers: dict[Id, Answer] = {}
+    answers: dict[Id, Answer] = Field(default={})
     unless_answered: str | None = None
     if_unsure: str | None = None
     sources: tuple[str, ...] = ()
@@ -179,7 +131,7 @@ class ItemClass(_Data):
         return self
 
 
-class Classes(_Data):
+class Classes(Data):
     """Everything about classes that no scheme changes."""
 
     checked: datetime.date

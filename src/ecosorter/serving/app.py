@@ -14,7 +14,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from ecosorter import __version__
 from ecosorter.guidance import Scheme
-from ecosorter.serving import classify, corrections, health, info, page, review
+from ecosorter.serving import classify, corrections, health, info, items, page, phrases, review
 from ecosorter.serving.engine import Engine
 from ecosorter.serving.guard import Guard, PlainAddresses
 from ecosorter.serving.health import reload_model
@@ -35,6 +35,7 @@ def create_app(
     threads: int | None = None,
     device: Device = "auto",
     supervisor: int | None = None,
+    collect_phrases: bool = False,
 ) -> FastAPI:
     """Make the service: load the model, start its threads. While it runs, SIGHUP loads the model anew.
 
@@ -46,6 +47,7 @@ def create_app(
         access: who may come in.
         threads: for the model, and as many for decoding; None for one a core.
         device: what the model computes on.
+        collect_phrases: count phrases for which no item was found; the page says so then.
         supervisor: process that passes a SIGHUP on to all workers, where there are several.
 
     Returns:
@@ -82,9 +84,11 @@ def create_app(
     )
     app.state.engine, app.state.store, app.state.metrics = engine, store, metrics
     app.state.caps, app.state.schemes, app.state.supervisor = caps, tuple(schemes), supervisor
+    app.state.phrases, app.state.dictionaries = collect_phrases and store is not None, items.Dictionaries()
     add_problem_handlers(app)
-    for part in (classify, info, corrections, review, health, page):
+    for part in (classify, info, items, corrections, phrases, review, health, page):
         app.include_router(part.router)
+    app.include_router(items.pages)
     app.add_middleware(Guard, caps=caps, access=access, metrics=metrics)  # the last one added is the outermost
     if access.cors:
         app.add_middleware(

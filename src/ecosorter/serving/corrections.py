@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, Json, StrictBool
 
 from ecosorter.errors import PhotoError
 from ecosorter.serving.access import Bearer, ClassesOf, StoreOf
+from ecosorter.serving.items import ItemId
 from ecosorter.serving.problems import Problem, documented, request_language
 from ecosorter.serving.store.corrections import NewCorrection
 from ecosorter.serving.store.tables import OTHER
@@ -57,6 +58,7 @@ class CorrectionSent(BaseModel):
     label: ClassId | None = Field(description="The answer's label; null when it was not sure.")
     confidence: float = Field(ge=0, le=1, allow_inf_nan=False)
     truth: ClassId = Field(description=f"What it really is: a class, or `{OTHER}`. The same as `best`: it was right.")
+    item: ItemId | None = Field(default=None, description="Id of the item, where the person named one; of that class.")
     consent: StrictBool = Field(description="To keeping the photo. Without it, no photo may be sent.")
     contributor: UUID = Field(description="Random, made on the device. Only a pseudonym of it is kept.")
     secret: str = Field(

@@ -3,7 +3,7 @@
 ::
 
     DIR/
-      manifest.csv                             path,label,source,group
+      manifest.csv                             path,label,source,group,item
       photos/<contributor>/<sha256>.jpg
       README.md                                what it is, and what may be done with it
 
@@ -95,7 +95,11 @@ def _copied(store: Store, row: Listed, folder: Path) -> bool:
 
 
 def _manifest(rows: Iterable[Listed]) -> bytes:
-    return table_text((_place(row).as_posix(), row.settled, SOURCE, row.contributor) for row in rows).encode()
+    lines = []
+    for row in rows:
+        item = row.item if row.settled == row.truth else None  # of another class it is another item
+        lines.append((_place(row).as_posix(), row.settled, SOURCE, row.contributor, item or ""))
+    return table_text(lines).encode()
 
 
 def _remove_others(folder: Path, wanted: set[Path]) -> int:

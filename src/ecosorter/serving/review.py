@@ -45,6 +45,7 @@ class ItemShown(BaseModel):
     best: str = Field(description="The model's most probable class.")
     label: str | None = Field(description="What the model answered; null when it was not sure.")
     truth: str = Field(description="What the person says it is: a class, or `other`.")
+    item: str | None = Field(description="Id of the item that the person named, where it was one.")
     confidence: float
     photo: bool
     votes: Sequence[VoteShown]

@@ -55,6 +55,7 @@ def make_app(settings: Settings) -> FastAPI:
         threads=settings.threads,
         device=settings.device,
         supervisor=settings.supervisor,
+        collect_phrases=settings.collect_phrases,
     )
 
 

@@ -80,6 +80,7 @@ class Settings:
         schemes: files of somebody's own schemes; the first becomes the default.
         threads: of each worker, for the model and for decoding; None shares the cores among them.
         device: what the model computes on, see `Classifier.load`.
+        collect_phrases: count phrases for which no item was found.
         supervisor: set here, see `create_app`.
     """
 
@@ -93,4 +94,5 @@ class Settings:
     access: Access = Access()
     threads: int | None = None
     device: Device = "auto"
+    collect_phrases: bool = False
     supervisor: int | None = None

@@ -24,6 +24,21 @@ def heading(page: Page) -> str:
 def walk(page: Page, pictures: Pictures, broken: Path, *, correct: bool) -> Iterator[str]:
     """Visit every screen of the start page; yield the name of each while it is there."""
     yield "start"
+    page.fill("#ask", "botol")
+    page.wait_for_selector("#ask-list [role=option]")
+    yield "typing"
+    page.fill("#ask", "qwrtplk zxcv")
+    page.wait_for_selector(".found-nothing:not([hidden])")
+    yield "nothing-found"
+    page.fill("#ask", "pampers")
+    page.wait_for_selector("#ask-list [role=option]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".thing .bincard")
+    yield "thing"
+    page.click("#home")
+    page.click("#letters")
+    page.wait_for_selector(".letter")
+    yield "letters"
     give(page, pictures(GLASS))
     page.wait_for_selector(".bincard")
     yield "answer"
@@ -39,7 +54,11 @@ def walk(page: Page, pictures: Pictures, broken: Path, *, correct: bool) -> Iter
         page.wait_for_selector("#withdraw")
         yield "answer-corrected"
     give(page, pictures(PLASTIC_OR_METAL), settled=".either")
+    page.wait_for_selector(".chips")
     yield "unsure"
+    page.click(".chip >> nth=1")
+    page.wait_for_selector(".feedback")
+    yield "chip-chosen"
     give(page, pictures(NO_WASTE), settled="#is-waste")
     yield "no-waste"
     give(page, broken, settled="article[data-state=failed]")

@@ -44,6 +44,24 @@ def test_the_migrations_lead_to_the_tables(database: str) -> None:
     engine.dispose()
 
 
+def test_a_store_from_before_there_were_items_is_brought_up_to_date(tmp_path: Path) -> None:
+    file = str(tmp_path / "old.sqlite")
+    with Store.open(file) as store:
+        kept = keep(store, 1)
+    for statement in (
+        "DROP TABLE phrases",
+        "ALTER TABLE corrections DROP COLUMN item",
+        "UPDATE alembic_version SET version_num = '0001'",
+    ):
+        run(file, statement)
+    with Store.open(file) as store:
+        (row,) = store.corrections.listed()
+        assert (row.id, row.item) == (kept, None)
+        keep(store, 2, item="botol-kaca")
+        assert {row.item for row in store.corrections.listed()} == {None, "botol-kaca"}
+        assert store.phrases.add("gagang pintu", "id")
+
+
 def test_several_processes_may_start_at_once(database: str, tmp_path: Path) -> None:
     code = f"""
 from ecosorter.serving.store import Store

@@ -44,6 +44,7 @@ class NewCorrection:
     """What a person says about one answer; the fields are those of the table `Correction`.
 
     Attributes:
+        item: id of the item, where the person named one.
         consent: to keeping the photo.
         contributor: random name of the device; only its `pseudonym` is kept.
         secret: random; proves later that the photo may be withdrawn. Only its hash is kept.
@@ -59,6 +60,7 @@ class NewCorrection:
     contributor: UUID
     secret: str
     lang: str
+    item: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class Listed:
     state: State
     settled: str | None
     settled_at: datetime | None
+    item: str | None
 
 
 def pseudonym(contributor: UUID) -> str:
@@ -219,6 +222,7 @@ class Corrections:
             best=new.best,
             label=new.label,
             truth=new.truth,
+            item=new.item,
             confidence=new.confidence,
             lang=new.lang,
             contributor=pseudonym(new.contributor),
@@ -270,7 +274,10 @@ class Corrections:
 
 
 def _digest(new: NewCorrection, photo: bytes | None) -> str:
-    said = json.dumps(asdict(new), default=str, sort_keys=True)
+    fields = asdict(new)
+    if new.item is None:
+        del fields["item"]  # as before there were items: a request that is sent again after an update is the same one
+    said = json.dumps(fields, default=str, sort_keys=True)
     parts: Sequence[bytes] = (said.encode(), b"" if photo is None else hashlib.sha256(photo).digest())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
@@ -290,4 +297,5 @@ def _listed(row: Correction) -> Listed:
         state=row.state,
         settled=row.settled,
         settled_at=row.settled_at,
+        item=row.item,
     )

@@ -33,6 +33,7 @@ class Item:
     best: str
     label: str | None
     truth: str
+    item: str | None
     confidence: float
     photo: bool
     votes: Sequence[Cast]
@@ -134,6 +135,7 @@ def _item(row: Correction) -> Item:
         best=row.best,
         label=row.label,
         truth=row.truth,
+        item=row.item,
         confidence=row.confidence,
         photo=row.photo == "kept",
         votes=[Cast(vote.reviewer, vote.decision, vote.label) for vote in row.votes],

@@ -9,6 +9,7 @@ from ecosorter.photos import Limits
 from ecosorter.serving.store.corrections import Corrections
 from ecosorter.serving.store.database import Database, data_folder, database_url
 from ecosorter.serving.store.photos import PhotoStore
+from ecosorter.serving.store.phrases import Phrases
 from ecosorter.serving.store.reviews import Reviews
 from ecosorter.serving.store.statistics import Statistics, statistics
 from ecosorter.serving.store.tokens import Tokens
@@ -23,6 +24,7 @@ class Store:
         corrections: what people said.
         reviews: what reviewers decided on it.
         tokens: who may review and administer.
+        phrases: what was looked for by name and not found.
         photos: where the photos lie.
     """
 
@@ -32,6 +34,7 @@ class Store:
         self.corrections = Corrections(database, photos, limits)
         self.reviews = Reviews(database, photos, two_person=two_person)
         self.tokens = Tokens(database)
+        self.phrases = Phrases(database)
 
     @classmethod
     def open(

@@ -54,6 +54,7 @@ class Correction(Base):
             As a random secret is part of it, nobody can find out from it which photo it was.
         best: the most probable class; `label` is what was answered, None for "not sure".
         truth: what the person says it is: a class, or `OTHER`.
+        item: id of the item, where the person named one; its class is `truth`.
         contributor: pseudonym of the device (`corrections.pseudonym`); what the device sent is not kept.
         secret_hash: SHA-256 of the secret with which the contributor withdraws the photo.
         photo: ``pending`` while it is being written and the request is not answered, ``deleting`` from the
@@ -76,6 +77,7 @@ class Correction(Base):
     best: Mapped[str] = mapped_column(String(64))
     label: Mapped[str | None] = mapped_column(String(64))
     truth: Mapped[str] = mapped_column(String(64))
+    item: Mapped[str | None] = mapped_column(String(64))
     confidence: Mapped[float] = mapped_column(Float)
     lang: Mapped[str] = mapped_column(String(2))
     contributor: Mapped[str] = mapped_column(String(32), index=True)
@@ -116,6 +118,17 @@ class Token(Base):
     created: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
     last_used: Mapped[date | None]
     revoked: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Phrase(Base):
+    """A phrase for which no item was found, and how often that was on a day."""
+
+    __tablename__ = "phrases"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    lang: Mapped[str] = mapped_column(String(2), primary_key=True)
+    phrase: Mapped[str] = mapped_column(String(60), primary_key=True)
+    count: Mapped[int]
 
 
 _VALID = Token.revoked.is_(null())

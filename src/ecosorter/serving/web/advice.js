@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { binColour, drawBin, schemePicker } from "./bins.js";
 import { schemeId } from "./catalog.js";
+import { useDictionary } from "./dictionary.js";
 import { el, icon } from "./dom.js";
 import * as items from "./items.js";
 import { say } from "./screens.js";
@@ -26,12 +27,20 @@ const fits = (advice, item, candidates) =>
 export async function adviceFor(item) {
   if (item.result.certainty === "no_waste" && !item.picked) return { advice: null, old: false };
   const candidates = candidatesOf(item);
+  if (item.thing) {
+    const known = await useDictionary();
+    const advice = known?.advice(item.thing, item.answer) ?? null;
+    return { advice, old: Boolean(advice) && advice.language !== language() };
+  }
   if (fits(item.guidance, item, candidates)) return { advice: item.guidance, old: false };
   try {
     const advice = await api.guidance(candidates, schemeId(), item.answer, language());
     await items.change(item.id, { guidance: advice });
     return { advice, old: false };
   } catch {
+    const known = candidates.length === 1 ? await useDictionary() : null;
+    const kept = known?.guidance(candidates[0], item.answer);
+    if (kept && fits(kept, item, candidates)) return { advice: kept, old: false };
     const same = item.guidance?.candidates.join() === candidates.join();
     return { advice: same ? item.guidance : null, old: true };
   }
@@ -49,6 +58,7 @@ export function drawAdvice({ advice, old }, { onAnswer, onScheme }) {
       old && el("p", { class: "note" }, word("guidance_old")),
       advice.cautious && el("p", { class: "caution" }, icon("warn"), el("span", {}, advice.caution)),
       binCard(advice),
+      advice.item && ownWords(advice.item),
       advice.question && question(advice, onAnswer),
       steps(advice.do, "do", "check"),
       steps(advice.do_not, "do_not", "cross"),
@@ -91,6 +101,26 @@ function binCard({ bin, accepted, reason }) {
   return card;
 }
 
+/** What is said of one item: a tip, what goes apart, and whether somebody else says so too. */
+function ownWords({ tip, parts, differs, own_reading: ownReading }) {
+  return el(
+    "div",
+    { class: "own-words" },
+    tip && el("p", { class: "tip" }, icon("leaf"), el("span", {}, tip)),
+    parts.length > 0 && el("section", { class: "parts" }, el("h2", {}, word("parts")), el("ul", { class: "tiles" }, parts.map((part) => partTile(part)))),
+    ownReading && el("p", { class: "muted small" }, word(differs ? "own_reading_differs" : "own_reading")),
+  );
+}
+
+function partTile({ name, bin }) {
+  return el(
+    "li",
+    { class: "tile" },
+    bin ? drawBin(bin) : el("span", { class: "bin nobin", "aria-hidden": "true" }, "?"),
+    el("span", { class: "tile-words" }, el("strong", {}, name), el("span", { class: "muted" }, bin?.name ?? word("no_bin"))),
+  );
+}
+
 function question({ question: { text, answers }, answer }, onAnswer) {
   return el(
     "fieldset",
@@ -122,7 +152,7 @@ function steps(lines, key, mark) {
 }
 
 function footer(advice, onScheme) {
-  const sources = [...advice.sources, ...advice.advice_sources];
+  const sources = [...(advice.item?.sources ?? []), ...advice.sources, ...advice.advice_sources];
   const checked = new Date(`${advice.checked}T12:00`).toLocaleDateString(language(), { dateStyle: "long" });
   return el(
     "div",

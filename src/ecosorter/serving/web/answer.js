@@ -2,13 +2,15 @@
 
 import { adviceFor, drawAdvice, sayAdvice } from "./advice.js";
 import { className } from "./catalog.js";
+import { dictionary } from "./dictionary.js";
 import { el, icon, picture } from "./dom.js";
-import { feedback, openSheet } from "./feedback.js";
+import { feedback, openSheet, thingName } from "./feedback.js";
 import * as items from "./items.js";
 import { paint } from "./overlay.js";
 import { current, fill, refresh, say, show } from "./screens.js";
 import { language, word } from "./words.js";
 
+const CHIPS = 8;
 const LEAVES = { sure: 3, likely: 2, unsure: 1 };
 
 /** Draw the screen of an item, whatever state it is in. */
@@ -70,6 +72,7 @@ function photo(item) {
 
 function heading(item) {
   const { result, picked } = item;
+  if (item.thing) return thingName(item);
   if (picked) return className(picked);
   if (result.certainty === "no_waste") return word("no_waste_heading");
   if (result.label) return className(result.label);
@@ -101,6 +104,7 @@ function told(item, advice) {
       ? noWaste(item)
       : [
           doubt && choices(item),
+          doubt && !item.correction && chips(item),
           doubt && !picked && advice.advice && !advice.advice.cautious && el("p", { class: "eyebrow" }, word("if_it_is", { name: className(advice.advice.label) })),
           adviceBox(item, advice),
           // In doubt the two buttons above ask already; once one is chosen, it may be sent.
@@ -120,15 +124,28 @@ function certainty({ certainty: level, confidence }) {
 }
 
 function choices(item) {
-  const pick = (picked) => items.change(item.id, { picked, answer: null });
+  const pick = (picked) => items.change(item.id, { picked, thing: null, answer: null });
   const [first, second] = likeliest(item.result);
   return el(
     "div",
     { class: "either", role: "group", "aria-label": word("which_is_it") },
     [first, second].filter(Boolean).map((id) =>
-      el("button", { class: "button big", id: `pick-${id}`, "aria-pressed": String(item.picked === id), onclick: () => pick(id) }, className(id)),
+      el("button", { class: "button big", id: `pick-${id}`, "aria-pressed": String(item.picked === id && !item.thing), onclick: () => pick(id) }, className(id)),
     ),
     !item.correction && el("button", { class: "button quiet", id: "pick-other", onclick: () => openSheet(item) }, word(second ? "something_else" : "something_else_single")),
+  );
+}
+
+/** The likeliest things of the classes in question. Choosing one is more than choosing a class, and ends every question. */
+function chips(item) {
+  const known = dictionary();
+  const wanted = known?.likely(likeliest(item.result), CHIPS) ?? [];
+  if (!wanted.length) return null;
+  return el(
+    "div",
+    { class: "chips", role: "group", "aria-label": word("chips") },
+    el("p", { class: "eyebrow" }, word("chips")),
+    el("ul", {}, wanted.map(({ id, label, title }) => el("li", {}, el("button", { class: "button chip", id: `chip-${id}`, "aria-pressed": String(item.thing === id), onclick: () => items.change(item.id, { picked: label, thing: id, answer: null }) }, title)))),
   );
 }
 

@@ -17,7 +17,7 @@ export class Problem extends Error {
   }
 }
 
-async function ask(path, { query = {}, token, patience = PATIENCE, ...options } = {}) {
+export async function ask(path, { query = {}, token, patience = PATIENCE, ...options } = {}) {
   const search = new URLSearchParams();
   for (const [key, value] of Object.entries(query)) {
     for (const each of [value].flat()) if (each !== null && each !== undefined && each !== "") search.append(key, each);
@@ -80,11 +80,16 @@ export const correct = (key, data, photo) =>
     body: form([["data", JSON.stringify(data)], ...(photo ? [["photo", photo, "photo.jpg"]] : [])]),
   });
 
+/** Tell the operator, who asked for it, what nothing was found for: the bare phrase. */
+export const miss = (phrase, lang) =>
+  ask("/v1/phrases", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ phrase, lang }) });
+
 export const withdraw = (id, secret) =>
   ask(`/v1/corrections/${encodeURIComponent(id)}/photo`, { method: "DELETE", token: secret });
 
 export const review = {
   me: (token) => json("/v1/review/me", { token }),
+  phrases: (token) => json("/v1/review/phrases", { token }),
   queue: (token) => json("/v1/review/queue", { token, query: { limit: 20 } }),
   photo: async (token, id) => (await ask(`/v1/review/${encodeURIComponent(id)}/photo`, { token })).blob(),
   decide: (token, id, decision, label) =>

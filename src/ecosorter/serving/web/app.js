@@ -1,9 +1,11 @@
 // Starts the page and joins its parts: photos come in, go into the queue, and their answers are shown.
 
 import { drawAnswer, followAnswer } from "./answer.js";
+import { askField } from "./ask.js";
 import { legend, schemePicker } from "./bins.js";
 import { hasLiveCamera, openCamera, prepareCamera } from "./camera.js";
 import { classList, loadCatalog, schemeId } from "./catalog.js";
+import { fetchOtherLanguage, useDictionary } from "./dictionary.js";
 import { el, icon, picture, randomHex } from "./dom.js";
 import { drawHistory, followHistory } from "./history.js";
 import * as items from "./items.js";
@@ -12,6 +14,7 @@ import { openGallery, openNativeCamera, preparePicking } from "./pick.js";
 import { flush } from "./queue.js";
 import { current, fill, openScreens, refresh, say, screen, show, toast } from "./screens.js";
 import { shrink } from "./shrink.js";
+import { drawLetters, drawThing, showThing } from "./thing.js";
 import { firstLanguage, language, speak, word } from "./words.js";
 
 const SHOWN_WAITING = 4; // thumbnails
@@ -57,6 +60,10 @@ async function send() {
 }
 
 async function drawStart(section) {
+  const place = section.querySelector("#ask-place");
+  if (place.dataset.lang !== language()) fill(place, askField("ask", word("ask"), showThing)); // what is typed stays when the rest is drawn anew
+  place.dataset.lang = language();
+  section.querySelector("#poster").href = `/poster?${new URLSearchParams({ ...(schemeId() && { scheme: schemeId() }), lang: language() })}`;
   fill(section.querySelector("#scheme-place"), schemePicker("scheme", refresh));
   fill(section.querySelector("#legend"), legend());
   const waiting = (await items.all()).filter((item) => item.state === "waiting");
@@ -115,6 +122,7 @@ function wire() {
   for (const id of ["gallery", "again-gallery"]) on(id, openGallery);
   on("home", () => show("start"));
   on("back", () => (history.length > 1 ? history.back() : show("start"))); // an installed page shows no browser's own
+  on("letters", () => show("letters"));
   on("history-button", () => show("history"));
   for (const button of document.querySelectorAll("[data-language]")) {
     button.addEventListener("click", () => switchLanguage(button.dataset.language));
@@ -143,6 +151,8 @@ async function start() {
   screen("answer", drawAnswer);
   screen("list", drawList);
   screen("history", drawHistory);
+  screen("thing", drawThing);
+  screen("letters", drawLetters);
   wire();
   await openScreens();
   for (const follow of [followAnswer, followList, followHistory, announceLateAnswers]) follow();
@@ -152,6 +162,9 @@ async function start() {
   await send();
   // Last: what is fetched for the next visit must not compete with this one.
   await keepForLater();
+  await useDictionary();
+  if (current().name === "answer") await refresh(); // it lacked the names of the items
+  await fetchOtherLanguage();
 }
 
 start();

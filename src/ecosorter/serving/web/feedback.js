@@ -2,6 +2,8 @@
 
 import * as api from "./api.js";
 import { classList, className } from "./catalog.js";
+import { askField } from "./ask.js";
+import { dictionary } from "./dictionary.js";
 import { el, icon, randomHex, randomUuid } from "./dom.js";
 import * as items from "./items.js";
 import { recall, remember } from "./memory.js";
@@ -16,13 +18,22 @@ function contributor() {
   return known;
 }
 
-async function send(item, truth, consent) {
+/** What the item that was chosen is called; in another language once its names have come. */
+export const thingName = ({ thing, thingNamed, picked }) => dictionary()?.item(thing)?.title ?? thingNamed ?? className(picked);
+
+const chosenName = (item) => (item.thing ? thingName(item) : className(item.picked ?? item.result.label));
+
+/** What is sent for a class: one's own name for it where the model has no such class. */
+const truthOf = (label) => (classList().some(({ id }) => id === label) ? label : "other");
+
+async function send(item, truth, consent, thing = null) {
   const { best, label, confidence } = item.result;
   // The secret stays in the item: it proves later that whoever asks for the photo's deletion is who gave it.
   const secret = randomHex(32);
-  const data = { model: item.model, best, label, confidence, truth, consent, contributor: contributor(), secret, lang: language() };
+  const data = { model: item.model, best, label, confidence, truth, ...(thing && { item: thing }), consent, contributor: contributor(), secret, lang: language() };
   const correction = { key: randomUuid(), data, secret, state: "waiting" };
-  await items.change(item.id, { correction, picked: truth === "other" ? null : truth });
+  const named = thing && dictionary()?.item(thing);
+  await items.change(item.id, { correction, picked: named?.label ?? (truth === "other" ? null : truth), thing, thingNamed: named?.title, ...(thing !== (item.thing ?? null) && { answer: null }) });
   say(word("thanks"));
   flush();
 }
@@ -31,7 +42,7 @@ async function send(item, truth, consent) {
 export function feedback(item) {
   if (item.correction) return thanks(item);
   const said = item.picked ?? item.result.label;
-  const chosen = item.picked && item.picked !== item.result.label;
+  const chosen = item.thing || (item.picked && item.picked !== item.result.label);
   const box = consentBox("consent");
   return el(
     "section",
@@ -41,7 +52,7 @@ export function feedback(item) {
     el(
       "div",
       { class: "pair" },
-      el("button", { class: "button", id: "feedback-right", onclick: () => send(item, said, box.ticked()) }, icon("check"), word(chosen ? "feedback_send" : "feedback_right", { name: className(said) })),
+      el("button", { class: "button", id: "feedback-right", onclick: () => send(item, truthOf(said), box.ticked(), item.thing) }, icon("check"), word(chosen ? "feedback_send" : "feedback_right", { name: chosenName(item) })),
       el("button", { class: "button", id: "feedback-wrong", onclick: () => openSheet(item, { consent: box.ticked() }) }, icon("pencil"), word("feedback_wrong")),
     ),
     box.element,
@@ -64,8 +75,14 @@ export function openSheet(item, { consent = false } = {}) {
   const sheet = document.getElementById("sheet");
   const box = consentBox("sheet-consent", consent);
   const missing = el("p", { class: "error", role: "alert" });
-  const choice = (id, name) =>
-    el("label", { class: "choice" }, el("input", { type: "radio", name: "truth", value: id }), el("span", {}, name));
+  const choice = (id, name, more = {}) =>
+    el("label", { class: "choice" }, el("input", { type: "radio", name: "truth", value: id, ...more }), el("span", {}, name));
+  const named = el("div", { class: "choices named" });
+  const choose = ({ id }) => {
+    const { label, title } = dictionary().item(id);
+    named.replaceChildren(choice(truthOf(label), `${title} (${className(label)})`, { id: "named", "data-thing": id, checked: true }));
+    named.querySelector("input").focus();
+  };
   const form = el(
     "form",
     {
@@ -73,13 +90,14 @@ export function openSheet(item, { consent = false } = {}) {
       novalidate: true,
       onsubmit: (event) => {
         const truth = new FormData(form).get("truth");
-        if (truth) return void send(item, truth, box.ticked());
+        const { thing } = form.querySelector("[name=truth]:checked")?.dataset ?? {};
+        if (truth) return void send(item, truth, box.ticked(), thing);
         event.preventDefault();
         missing.textContent = word("choose_first");
-        form.querySelector("input").focus();
+        form.querySelector("[name=truth]").focus();
       },
     },
-    el("fieldset", {}, el("legend", {}, el("h2", {}, word("sheet_heading"))), el("div", { class: "choices grid" }, classList().map(({ id, name }) => choice(id, name)), choice("other", word("class_other")))),
+    el("fieldset", {}, el("legend", {}, el("h2", {}, word("sheet_heading"))), askField("sheet-ask", word("ask_sheet"), choose), named, el("p", { class: "eyebrow" }, word("or_class")), el("div", { class: "choices grid" }, classList().map(({ id, name }) => choice(id, name)), choice("other", word("class_other")))),
     missing,
     box.element,
     el("div", { class: "pair" }, el("button", { class: "button", type: "button", onclick: () => sheet.close() }, word("cancel")), el("button", { class: "button primary", id: "sheet-send" }, word("send"))),
@@ -91,7 +109,8 @@ export function openSheet(item, { consent = false } = {}) {
 
 function thanks(item) {
   const { correction } = item;
-  const name = correction.data.truth === "other" ? word("class_other") : className(correction.data.truth);
+  const { data } = correction;
+  const name = data.item ? thingName(item) : data.truth === "other" ? word("class_other") : className(data.truth);
   const refused = correction.state === "refused";
   const detail = refused
     ? word("correction_refused", { detail: correction.detail ?? word("not_sent_heading") })

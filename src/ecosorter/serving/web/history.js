@@ -3,6 +3,7 @@
 import { el, icon } from "./dom.js";
 import { isOnServer, withdraw } from "./feedback.js";
 import * as items from "./items.js";
+import { forgetMissed, missed } from "./missed.js";
 import { row } from "./list.js";
 import { current, fill, refresh, show, toast } from "./screens.js";
 import { language, word } from "./words.js";
@@ -23,7 +24,8 @@ export async function drawHistory(section) {
         el("ul", { class: "rows" }, list.map((item) => el("li", {}, row(item, item.guidance), isOnServer(item) && el("p", { class: "shared" }, icon("leaf"), word("shared_photo"))))),
       ),
     ),
-    ...(all.length ? [el("button", { class: "button danger", id: "clear", onclick: () => askToClear(all) }, icon("trash"), word("clear"))] : []),
+    ...(missed().length ? [el("section", { class: "day" }, el("h2", {}, word("missed")), el("p", { class: "muted" }, missed().join(", ")))] : []),
+    ...(all.length || missed().length ? [el("button", { class: "button danger", id: "clear", onclick: () => askToClear(all) }, icon("trash"), word("clear"))] : []),
   );
 }
 
@@ -61,6 +63,7 @@ function askToClear(all) {
 async function clear(all, given) {
   const stuck = [];
   for (const item of given) await withdraw(item).catch(() => stuck.push(item.id));
+  forgetMissed();
   await items.remove(all.map(({ id }) => id).filter((id) => !stuck.includes(id))); // their secrets are still needed
   toast(word(stuck.length ? "withdraw_failed" : "cleared"));
   show("history");

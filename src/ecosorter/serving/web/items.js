@@ -1,7 +1,7 @@
 // The photos on this device, in IndexedDB: those that wait for the network and those answered are one store.
 //
 // An item: {id, when, batch, name, photo, state: "waiting" | "done" | "failed", lang, scheme, tries,
-//   result, model, problem, picked, answer, guidance,
+//   result, model, problem, picked, thing, thingNamed, answer, guidance,
 //   correction: {key, data, state: "waiting" | "sent" | "refused", secret, id, photoKept, detail}}
 // The service worker uses this too: no document, no localStorage here.
 

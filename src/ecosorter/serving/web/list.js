@@ -4,6 +4,7 @@ import { adviceFor } from "./advice.js";
 import { binTile, drawBin } from "./bins.js";
 import { className } from "./catalog.js";
 import { el, icon, picture } from "./dom.js";
+import { thingName } from "./feedback.js";
 import * as items from "./items.js";
 import { current, fill, refresh, say, show } from "./screens.js";
 import { word } from "./words.js";
@@ -69,7 +70,7 @@ function totals(pairs) {
 export function row(item, advice) {
   const name = pile(item, advice);
   const label = item.picked ?? item.result?.label;
-  const title = label ? className(label) : name ? word(name) : className(item.result.best);
+  const title = item.thing ? thingName(item) : label ? className(label) : name ? word(name) : className(item.result.best);
   const beneath = !item.result
     ? item.name
     : label

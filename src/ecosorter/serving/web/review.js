@@ -12,6 +12,7 @@ let person = null;
 let classes = [];
 let queue = [];
 let left = 0;
+let phrases = [];
 let busy = false;
 
 const token = () => sessionStorage.getItem(TOKEN);
@@ -61,6 +62,7 @@ async function open() {
 }
 
 async function fill() {
+  ({ phrases } = await api.review.phrases(token()).catch(() => ({ phrases: [] })));
   const answer = await api.review.queue(token());
   queue = answer.items;
   left = answer.left;
@@ -102,7 +104,7 @@ async function drawCase() {
 const deed = (name, mark, key, act) =>
   el("button", { class: name === "accept" ? "button primary" : "button", id: name, onclick: act }, icon(mark), word(`review_${name}`), el("kbd", { "aria-hidden": "true" }, key));
 
-function facts({ best, label, truth, confidence, votes }) {
+function facts({ best, label, truth, item, confidence, votes }) {
   const fact = (key, value, attributes = {}) => el("div", {}, el("dt", {}, word(key)), el("dd", attributes, value));
   const sure = word("percent", { percent: Math.round(100 * confidence) });
   const said = (votes ?? []).map((vote) => [vote.reviewer, word(`review_${vote.decision}`), vote.label && nameOf(vote.label)].filter(Boolean).join(" "));
@@ -110,7 +112,7 @@ function facts({ best, label, truth, confidence, votes }) {
     "dl",
     { class: "facts" },
     fact("review_model_said", `${nameOf(label ?? best)} (${sure})`),
-    fact("review_person_said", nameOf(truth)),
+    fact("review_person_said", item ? `${nameOf(truth)} (${item})` : nameOf(truth)),
     fact("review_votes", said.join(", ") || word("review_no_votes"), { class: "votes" }),
   );
 }
@@ -123,6 +125,7 @@ function drawDone() {
       el("h1", { tabindex: -1 }, word("review_done")),
       el("p", { class: "lead" }, word("review_done_detail")),
       el("button", { class: "button", id: "reload", onclick: open }, word("review_reload")),
+      phrases.length > 0 && el("section", { class: "phrases" }, el("h2", {}, word("review_phrases")), el("ul", {}, phrases.map(({ phrase, count, day }) => el("li", {}, `${phrase} (${count} ×, ${day})`)))),
     ),
   );
 }

@@ -2,7 +2,7 @@
 
 import { recall, remember } from "./memory.js";
 
-const LANGUAGES = ["id", "en"];
+export const LANGUAGES = ["id", "en"];
 let words = {};
 let spoken = "id";
 

@@ -1,0 +1,77 @@
+"""Everything that the page needs to answer without the service: items, their names, and what to do with each class."""
+
+from typing import Any
+
+from ecosorter.guidance.alike import lore
+from ecosorter.guidance.dictionary import Dictionary, named
+from ecosorter.guidance.files import classes
+from ecosorter.guidance.lookup import bin_words, guide
+from ecosorter.texts import LANGUAGES, Language
+
+
+def packed(known: Dictionary, language: Language) -> dict[str, Any]:
+    """Return the items under a scheme in one language, as JSON takes them, and so that they compress well.
+
+    Returns:
+        ``items``: by field, a list of the items' values: ``names`` in the language spoken and ``others`` in the other
+        one as ``a|b|c``; ``conditions`` and ``sources`` as places in the lists of that name; else as in `Item`.
+        ``guidance``: what `guide` says, by class and by answer, ``""`` for none.
+        ``bins``: of the scheme.
+        ``light``, ``folds``: see `search.toml`.
+    """
+    (other,) = (each for each in LANGUAGES if each != language)
+    conditions, sources = _Places(), _Places()
+    items = []
+    for key, item in known.items.items():
+        sought = named(item)
+        words = known.guide(key, language=language).item
+        assert words is not None  # noqa: S101  # an item's guidance has its words
+        items.append(
+            {
+                "id": key,
+                "label": item.label,
+                "answer": item.answer,
+                "common": item.common,
+                "own": item.own,
+                "bin": item.bin,
+                "names": "|".join(sought.names[language]),
+                "others": "|".join(sought.names[other]),
+                "first": "|".join(sought.first),
+                "conditions": [
+                    conditions.of([phrase, None if to == key else to, answer])
+                    for phrase, to, answer in sought.conditions
+                ],
+                "tip": words.tip,
+                "parts": [[part.name, part.item, part.bin.id if part.bin else None] for part in words.parts],
+                "sources": [sources.of(source.model_dump(exclude_none=True)) for source in item.sources],
+                "differs": item.differs,
+            }
+        )
+    return {
+        "scheme": known.scheme.id,
+        "language": language,
+        **lore(),
+        "items": {field: [item[field] or 0 for item in items] for field in items[0]},
+        "conditions": conditions.values,
+        "sources": sources.values,
+        "guidance": {
+            label: {
+                answer or "": guide(label, known.scheme, answer, language).model_dump(mode="json", exclude={"item"})
+                for answer in (None, *found.answers)
+            }
+            for label, found in classes().classes.items()
+        },
+        "bins": {key: bin_words(key, each, language).model_dump() for key, each in known.scheme.bins.items()},
+    }
+
+
+class _Places:
+    """A list in which each value stands once."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+
+    def of(self, value: Any) -> int:
+        if value not in self.values:
+            self.values.append(value)
+        return self.values.index(value)
