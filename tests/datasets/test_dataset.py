@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecosorter.datasets.dataset import Dataset, fingerprint, read_dataset
+from ecosorter.datasets.dataset import Dataset, fingerprint, read_dataset, write_manifest
 from ecosorter.errors import DatasetError
 from tests.training.pictures import touch
 
