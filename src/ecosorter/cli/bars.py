@@ -1,6 +1,7 @@
 """Progress bars on a terminal."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
@@ -17,6 +18,13 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 from rich.text import Text
+
+from ecosorter.bulk import Record, Tally, find_inputs
+from ecosorter.bulk.archives import is_tar
+from ecosorter.bulk.find import is_list
+from ecosorter.bulk.remote import is_address
+from ecosorter.photos import Limits
+from ecosorter.texts import Language, texts
 
 if TYPE_CHECKING:
     from ecosorter.progress import Advance
@@ -66,3 +74,54 @@ class Bars:
     def note(self, text: str) -> None:
         """Print a sentence."""
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+class _Failures(ProgressColumn):
+    """How many photos failed so far."""
+
+    def __init__(self, tally: Tally, words: str) -> None:
+        super().__init__()
+        self._tally, self._words = tally, words
+
+    def render(self, task: Task) -> Text:  # noqa: ARG002 - there is one task
+        return Text(self._words.format(failed=f"{self._tally.failed:,}") if self._tally.failed else "", "red")
+
+
+class _PhotoBar(Bars):
+    """A bar that also tells the failures."""
+
+    def __init__(self, tally: Tally, speak: Language) -> None:
+        super().__init__()
+        self._bars.columns = (*self._bars.columns, _Failures(tally, texts("bulk", speak)["failures"]))
+
+
+@contextmanager
+def photo_bar(
+    named: Sequence[str], limits: Limits, speak: Language, *, hidden: bool
+) -> Iterator[Callable[[Sequence[Record]], None]]:
+    """Draw a bar on standard error, if that is a terminal; the function is to be told of every batch.
+
+    Args:
+        named: the command's inputs, which are counted first where that is cheap, for the time that is left.
+        limits: caps on each photo.
+        speak: language of the words.
+        hidden: draw none.
+    """
+    if hidden or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    tally = Tally()
+    with _PhotoBar(tally, speak) as bar, bar.stage(texts("bulk", speak)["photos"], _number(named, limits)) as advance:
+
+        def told(batch: Sequence[Record]) -> None:
+            tally.add(answer.row for answer in batch)
+            advance(len(batch))
+
+        yield told
+
+
+def _number(named: Sequence[str], limits: Limits) -> int:
+    """Count photos in local files and folders; 0 if something cannot be counted without reading or waiting for it."""
+    if not named or any(name == "-" or is_list(name) or is_address(name) or is_tar(name) for name in named):
+        return 0
+    return sum(1 for _ in find_inputs(named, limits))

@@ -16,13 +16,10 @@ from typing import Literal
 
 import typer
 from rich.console import Console
-from rich.progress import ProgressColumn, Task
-from rich.text import Text
 
 from ecosorter.bulk import (
     Gallery,
     Input,
-    Record,
     RowFormat,
     Sorter,
     Tally,
@@ -34,14 +31,13 @@ from ecosorter.bulk import (
     up_to_date,
     watch,
 )
-from ecosorter.bulk.archives import is_tar
 from ecosorter.bulk.find import is_list
 from ecosorter.bulk.inputs import local_input
 from ecosorter.bulk.notes import How
 from ecosorter.bulk.on_ray import stream_on_ray
 from ecosorter.bulk.remote import is_address, open_address
 from ecosorter.classifier import Classifier
-from ecosorter.cli.bars import Bars
+from ecosorter.cli.bars import photo_bar
 from ecosorter.cli.outputs import Chunks, print_counts
 from ecosorter.errors import BulkError
 from ecosorter.files import check_place, reason
@@ -119,7 +115,7 @@ def classify_many(
     with ExitStack() as stack:
         sorter = stack.enter_context(_sorter(into, how, out, info.classes))
         hidden = on_screen and sys.stdout.isatty()
-        told = stack.enter_context(_photo_bar([] if watched else named, limits, speak, hidden=hidden))
+        told = stack.enter_context(photo_bar([] if watched else named, limits, speak, hidden=hidden))
         threads = _FETCHING_THREADS if any(map(is_address, named)) else None
         stack.enter_context(joined(ray_address) if engine == "ray" else nullcontext())
         classified: Callable[..., Chunks] = stream_on_ray if engine == "ray" else stream
@@ -213,57 +209,6 @@ def _told_of_faults(chunks: Chunks, out: Path) -> Chunks:
         yield from chunks
     except OSError as error:
         raise BulkError(f"{out} cannot be written: {reason(error)}.") from error
-
-
-class _Failures(ProgressColumn):
-    """How many photos failed so far."""
-
-    def __init__(self, tally: Tally, words: str) -> None:
-        super().__init__()
-        self._tally, self._words = tally, words
-
-    def render(self, task: Task) -> Text:  # noqa: ARG002 - there is one task
-        return Text(self._words.format(failed=f"{self._tally.failed:,}") if self._tally.failed else "", "red")
-
-
-class _PhotoBar(Bars):
-    """A bar that also tells the failures."""
-
-    def __init__(self, tally: Tally, speak: Language) -> None:
-        super().__init__()
-        self._bars.columns = (*self._bars.columns, _Failures(tally, texts("bulk", speak)["failures"]))
-
-
-@contextmanager
-def _photo_bar(
-    named: Sequence[str], limits: Limits, speak: Language, *, hidden: bool
-) -> Iterator[Callable[[Sequence[Record]], None]]:
-    """Draw a bar on standard error, if that is a terminal; the function is to be told of every batch.
-
-    Args:
-        named: the command's inputs, which are counted first where that is cheap, for the time that is left.
-        limits: caps on each photo.
-        speak: language of the words.
-        hidden: draw none.
-    """
-    if hidden or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    tally = Tally()
-    with _PhotoBar(tally, speak) as bar, bar.stage(texts("bulk", speak)["photos"], _number(named, limits)) as advance:
-
-        def told(batch: Sequence[Record]) -> None:
-            tally.add(answer.row for answer in batch)
-            advance(len(batch))
-
-        yield told
-
-
-def _number(named: Sequence[str], limits: Limits) -> int:
-    """Count photos in local files and folders; 0 if something cannot be counted without reading or waiting for it."""
-    if not named or any(name == "-" or is_list(name) or is_address(name) or is_tar(name) for name in named):
-        return 0
-    return sum(1 for _ in find_inputs(named, limits))
 
 
 def _sorter(
