@@ -2,7 +2,6 @@
 
 import glob
 import os
-import re
 import stat
 import sys
 import warnings
@@ -42,7 +41,7 @@ from ecosorter.errors import (
     PhotoUnsupported,
 )
 from ecosorter.folders import is_system_folder
-from ecosorter.jpeg import decode_jpeg, plain_jpeg, unread_jpeg
+from ecosorter.jpeg import decode_jpeg, plain_jpeg
 from ecosorter.png import plain_png
 from ecosorter.sniff import (
     PhotoFormat,
@@ -53,8 +52,8 @@ from ecosorter.sniff import (
     other_kind,
     other_picture,
     photo_format,
+    rare_kind,
 )
-from ecosorter.tiff import unread_tiff
 
 Source = str | os.PathLike[str] | bytes
 """A photo: the path of a file, or the file's bytes."""
@@ -76,9 +75,6 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-# How decoders say that they do not know something, and not that it is broken.
-_RARE = re.compile("unsupported|not supported|cannot handle|unknown pixel mode|conversion from", re.IGNORECASE)
 
 # What Pillow would take an orientation from that no browser looks at.
 _NO_ORIENTATION = ("xmp", "XML:com.adobe.xmp", "Raw profile type exif")
@@ -268,8 +264,8 @@ def open_photo(source: Source, *, limits: Limits = _DEFAULT, at_least: tuple[int
     except (MemoryError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PhotoTooManyPixels(f"{name} needs too much memory ({error}); make it smaller.") from error
     except Exception as error:  # a decoder fed with broken bytes may raise anything
-        if not ends_early(data, kind) and (unread := _unread(data, kind, error)):
-            raise PhotoUnsupported(f"{name} is {unread}, which is not read here; save it as JPEG.") from error
+        if not ends_early(data, kind) and (rare := rare_kind(data, kind, str(error))):
+            raise PhotoUnsupported(f"{name} is {rare}, which is not read here; save it as JPEG.") from error
         advice = f"({kind}: {error}); copy or download it again."
         if ends_early(data, kind) or isinstance(error, EOFError) or "truncated" in str(error).lower():
             raise PhotoTruncated(f"{name} ends too early {advice}") from error
@@ -304,15 +300,6 @@ def _not_a_photo(data: bytes, name: str) -> PhotoError:
     if is_text(data):
         return PhotoIsText(f"{name} is text, not a photo; {formats}.")
     return PhotoUnsupported(f"{name} has no format that is known here; {formats}.")
-
-
-def _unread(data: bytes, kind: PhotoFormat, error: Exception) -> str | None:
-    """Return, in words, which valid but rare kind of its format a photo is that a decoder refused; None for none."""
-    if kind == "JPEG" and (words := unread_jpeg(data)):
-        return words
-    if kind == "TIFF" and (words := unread_tiff(data)):
-        return words
-    return f"a {kind} of a rare kind ({error})" if _RARE.search(str(error)) else None
 
 
 def _decode(data: bytes, kind: PhotoFormat, name: str, limits: Limits, at_least: tuple[int, int] | None) -> Image.Image:

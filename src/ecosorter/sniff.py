@@ -1,9 +1,11 @@
 """What kind of file is this? Told from its bytes alone: names lie."""
 
+import re
 from itertools import pairwise
 from typing import Literal, get_args
 
-from ecosorter.tiff import first_directory_end, is_camera_raw
+from ecosorter.jpeg import unread_jpeg
+from ecosorter.tiff import first_directory_end, is_camera_raw, unread_tiff
 
 PhotoFormat = Literal["JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF", "BMP", "TIFF"]
 PHOTO_FORMATS: tuple[PhotoFormat, ...] = get_args(PhotoFormat)
@@ -71,6 +73,8 @@ _BMP_HEADER_SIZES = {12, 40, 52, 56, 64, 108, 124}
 
 _HTML_STARTS = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<meta", b"<title")
 _CONTROL = frozenset(range(32)) - set(b"\t\n\f\r\x1b")
+# How decoders say that they do not know something, and not that it is broken.
+_RARE = re.compile("unsupported|not supported|cannot handle|unknown pixel mode|conversion from", re.IGNORECASE)
 _ENOUGH = 4096  # bytes that tell text from anything else
 
 
@@ -138,6 +142,21 @@ def is_text(data: bytes) -> bool:
         if not (cut_here and len(data) > _ENOUGH):
             return False
     return not _CONTROL.intersection(start)
+
+
+def rare_kind(data: bytes, kind: PhotoFormat, said: str) -> str | None:
+    """Return, in words, which valid but rare kind of its format a photo is that a decoder has refused; None for none.
+
+    Args:
+        data: the whole file.
+        kind: its format, from `photo_format`.
+        said: the decoder's message.
+    """
+    if kind == "JPEG" and (words := unread_jpeg(data)):
+        return words
+    if kind == "TIFF" and (words := unread_tiff(data)):
+        return words
+    return f"a {kind} of a rare kind ({said})" if _RARE.search(said) else None
 
 
 def ends_early(data: bytes, kind: PhotoFormat) -> bool:

@@ -1,7 +1,6 @@
 """Connections as they come in bad hours: half heads, silence, clients that do not read, too many of all."""
 
 import json
-import resource
 import signal
 import socket
 import subprocess
@@ -19,6 +18,8 @@ from ecosorter.serving.connections import at_once, door_of
 from ecosorter.serving.settings import Access, Caps
 from tests.serving.live import running
 from tests.tiny import photo, tiny_bundle
+
+resource = pytest.importorskip("resource", reason="only Unix limits open files")
 
 HALF_HEAD = b"POST /v1/classify HTTP/1.1\r\nHost: x\r\nX-Slow: "
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"

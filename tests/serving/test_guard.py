@@ -295,6 +295,13 @@ def test_a_body_that_trickles_is_given_up(bundle: Path) -> None:
         assert code(answer) == (408, "upload_too_slow")
 
 
+def test_a_body_that_comes_steadily_may_take_longer(bundle: Path) -> None:
+    with service(bundle, caps=Caps(upload_seconds=0.3, upload_rate=500)) as address:
+        content = in_pieces([bytes(200)] * 12, pause=0.1)  # 2,000 bytes a second for 1.2 seconds
+        answer = httpx.post(f"{address}/v1/classify", content=content, headers={"Content-Type": "image/png"})
+        assert answer.status_code == 200
+
+
 def test_all_bodies_together_are_capped_and_given_back(bundle: Path) -> None:
     with service(bundle, caps=Caps(held_bytes=1000)) as address:
         for _ in range(20):

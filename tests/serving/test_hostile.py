@@ -36,6 +36,9 @@ from ecosorter.serving.app import create_app
 from ecosorter.serving.settings import Access, Caps
 from ecosorter.serving.store import Store
 from tests.serving.live import running
+from tests.test_jpeg import HALVES, PHOTOS, frame
+from tests.test_png import ANCILLARY, CONTENTS, chunk, with_chunk
+from tests.test_tiff import RAW, page, tiff
 from tests.tiny import encoded, photo, tiny_bundle
 
 TIMES = int(os.environ.get("ECOSORTER_HOSTILE", "1"))
@@ -180,6 +183,24 @@ POLYGLOTS = [
 ]
 
 
+HALF = {f"{kind}, {way}": make(*PHOTOS[way]) for kind, make in HALVES.items() for way in ("baseline", "progressive")}
+RARE = {
+    **RAW,
+    "a lossless JPEG": frame(0xC3, 8, 3),
+    "a JPEG of 12 bits": frame(0xC1, 12, 3),
+    "a TIFF of floats": tiff(page(_258=(32, 32, 32), _277=3, _262=2, _339=(3, 3, 3))),
+    "WebP in a TIFF": tiff(page(_259=50001)),
+    "a PNG for Apple": with_chunk(chunk(b"CgBI", bytes(4)), before=b"IHDR"),
+    "a TIFF that points to itself": tiff(page(_330=(8, 8, 8))),
+}
+ODD = {
+    f"{content} in {name}{' of a wrong sum' if wrong else ''}": with_chunk(chunk(name.encode(), bytes_, wrong=wrong))
+    for name in ANCILLARY
+    for content, bytes_ in CONTENTS.items()
+    for wrong in (False, True)
+}
+
+
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
     """A whole photo that was cut, overwritten or lengthened somewhere."""
@@ -192,7 +213,10 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 
 FILES: SearchStrategy[bytes] = st.one_of(
-    damaged(), st.sampled_from([*BOMBS, *POLYGLOTS, *WHOLE.values()]), st.binary(max_size=300)
+    damaged(),
+    st.sampled_from([*BOMBS, *POLYGLOTS, *WHOLE.values()]),
+    st.sampled_from([*HALF.values(), *RARE.values(), *ODD.values()]),
+    st.binary(max_size=300),
 )
 NAMES = st.one_of(
     st.sampled_from(
@@ -236,6 +260,25 @@ def test_bombs_and_polyglots_alone(site: Site, content: bytes) -> None:
     answer = site.client.post("/v1/classify", content=content, headers={"Content-Type": "image/jpeg"})
     assert answer.status_code == 200
     site.check(answer)
+
+
+def one_by_one(site: Site, files: dict[str, bytes]) -> dict[str, str]:
+    """Send files, ten in a request; return what the service says of each."""
+    said: dict[str, str] = {}
+    names = list(files)
+    for start in range(0, len(names), 10):
+        some = names[start : start + 10]
+        answer = site.client.post("/v1/classify", files=[("photos", (name, files[name])) for name in some])
+        site.check(answer)
+        said |= zip(some, [result["status"] for result in answer.json()["results"]], strict=True)
+    return said
+
+
+def test_half_pictures_rare_kinds_and_odd_chunks(site: Site) -> None:
+    assert set(one_by_one(site, HALF).values()) == {"truncated", "corrupt"}
+    assert set(one_by_one(site, RARE).values()) <= {"unsupported", "ok"}
+    assert set(one_by_one(site, {name: data for name, data in RARE.items() if name in RAW}).values()) == {"unsupported"}
+    assert set(one_by_one(site, ODD).values()) == {"ok"}
 
 
 @examples(30)
@@ -365,6 +408,9 @@ def test_no_token_but_a_token_opens_anything(site: Site) -> None:
                     "Cookie",
                     "If-None-Match",
                     "Accept-Encoding",
+                    "Content-Encoding",
+                    "Transfer-Encoding",
+                    "Content-Disposition",
                 ]
             ),
             st.binary(max_size=200).map(lambda value: value.translate(None, b"\r\n\x00")),
@@ -398,6 +444,61 @@ def headed(site: Site, headers: list[tuple[str, bytes]], body: bytes, path: str,
 
 def test_heads_of_every_kind(site: Site) -> None:
     headed(site)
+
+
+FORMS = st.lists(
+    st.one_of(
+        st.sampled_from(
+            [
+                b"--x\r\n",
+                b"--x--\r\n",
+                b"--x",
+                b"\r\n",
+                b"This is a multi-part message in MIME format.\r\n",
+                b'Content-Disposition: form-data; name="photos"; filename="a.png"\r\n\r\n',
+                b"Content-Disposition: form-data; name=photos; filename*=UTF-8''%2e%2e%2fetc%2fpasswd\r\n\r\n",
+                b"Content-Disposition: form-data; name=photos; filename*=x''%ff%00; filename*=\r\n\r\n",
+                b"Content-Disposition: form-data; name*=UTF-8''photos\r\n\r\n",
+                b"Content-Transfer-Encoding: base64\r\n",
+                b"Content-Encoding: gzip\r\n",
+                gzip.compress(WHOLE["PNG"]),
+                WHOLE["PNG"],
+            ]
+        ),
+        st.binary(max_size=60),
+    ),
+    max_size=12,
+).map(b"".join)
+
+
+@examples(60)
+@given(form=FORMS, path=st.sampled_from(["/v1/classify", "/v1/corrections"]), coded=st.sampled_from(["", "", "gzip"]))
+def formed(site: Site, form: bytes, path: str, coded: str) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=x", "Idempotency-Key": str(uuid4())}
+    answer = site.client.post(path, content=form, headers=headers | ({"Content-Encoding": coded} if coded else {}))
+    site.check(answer)
+    assert not coded or answer.status_code == 415
+    assert b"etc/" not in answer.content
+
+
+def test_forms_of_every_kind(site: Site) -> None:
+    formed(site)
+
+
+def test_silence_half_heads_and_cut_bodies_stop_nothing(site: Site) -> None:
+    host, port = site.address.removeprefix("http://").split(":")
+    begun = [
+        b"",
+        b"G",
+        b"GET / HTTP/1.1\r\n",
+        b"POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n\r\nhalf",
+    ]
+    connections = [socket.create_connection((host, int(port)), timeout=30) for _ in range(20 * len(begun))]
+    for number, connection in enumerate(connections):
+        connection.sendall(begun[number % len(begun)])
+    site.check(site.client.get("/readyz"))
+    for connection in connections:
+        connection.close()
 
 
 def test_the_service_is_as_well_as_before(site: Site) -> None:

@@ -208,6 +208,28 @@ def test_what_is_wrong_is_said_before_it_starts(
     assert message in str(done.exception)
 
 
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan", "1e400", "1e300", "0", "-1", "much"])
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--max-megabytes",
+        "--max-photo-megabytes",
+        "--max-megapixels",
+        "--max-held-megabytes",
+        "--upload-seconds",
+        "--answer-seconds",
+        "--head-seconds",
+        "--rate",
+    ],
+)
+def test_an_option_that_is_no_number_is_said(option: str, value: str) -> None:
+    if (option, value) == ("--rate", "0"):
+        return  # no limit
+    done = CliRunner().invoke(command, ["serve", "--model", "nowhere", "--no-corrections", option, value])
+    assert done.exit_code == 2
+    assert option in done.output
+
+
 def test_a_port_that_is_taken_is_said() -> None:
     with listen("127.0.0.1", 0) as taken, pytest.raises(ServiceError, match="take another --host or --port"):
         listen("127.0.0.1", taken.getsockname()[1])

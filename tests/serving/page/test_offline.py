@@ -137,6 +137,7 @@ def test_a_photo_that_does_not_get_through_keeps_no_other_waiting(
     page = visit(errors_expected=True)
     stop_large_ones(page)
     give(page, large, settled="article[data-state=waiting]")
+    expect(page.locator("article h1")).to_have_text("Belum terkirim")
     expect(page.locator("article .lead")).to_contain_text("belum terkirim lewat sinyal ini")
     page.screenshot(path=shots / "slow.png")
     for colour, name in ((GLASS, "Kaca"), (ORGANIC, "Organik")):

@@ -183,7 +183,7 @@ function untold(item) {
   }
   const key = { offline: "offline_detail", busy: "busy_detail", slow: "slow_detail" }[item.held] ?? "looking_detail";
   return [
-    el("h1", { tabindex: -1 }, word(item.held === "offline" ? "offline_heading" : "looking")),
+    el("h1", { tabindex: -1 }, word({ offline: "offline_heading", slow: "slow_heading" }[item.held] ?? "looking")),
     el("p", { class: "lead" }, word(key, { size: megabytes(item) })),
   ];
 }
