@@ -36,6 +36,7 @@ RESULTS = Path("test-output/bench")
 SOURCES = (2, 4, 8, 12)
 PHOTOS = (5, 10, 20, 50)
 DRAWS = 5
+_KEPT_AT_ONCE = 256  # photos
 _STEADY = 3  # points of the line: few sources lack whole classes, and what the next one brings is then a class
 LARGEST = "trashnet"  # shown by itself as well: small sources show few objects, and measure luck
 

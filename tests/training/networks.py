@@ -76,7 +76,7 @@ def _model(plain: Any, classifying: Any, config: Any, classes: int) -> torch.nn.
 def lite_package(
     folder: Path, patch: pytest.MonkeyPatch, *, name: str = "efficientnet-lite0"
 ) -> dict[str, torch.Tensor]:
-    """Put a package with random weights of an EfficientNet-Lite where it is found first, by other processes too."""
+    """A package with random weights of the smallest EfficientNet-Lite, which other processes find too."""
     torch.manual_seed(0)
     own = EfficientNetLite(SIZES["efficientnet-lite0"]).state_dict()
     weights = {f"_layer.{number}": value for number, value in enumerate(own.values())}

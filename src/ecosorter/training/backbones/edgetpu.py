@@ -76,7 +76,7 @@ class MobileNetEdgeTPU(nn.Module):
         self.top = nn.Sequential(SameConv(channels, FEATURES, 1), nn.ReLU(inplace=True))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return pooled features float32 ``[n, 1280]``, and the map ``[n, 1280, h / 32, w / 32]``."""
+        """Return float32 features ``[n, 1280]``, and the map ``[n, 1280, h / 32, w / 32]`` they are the mean of."""
         places: Tensor = self.top(self.blocks(self.stem(images)))
         return places.float().mean((2, 3)), places
 

@@ -1,4 +1,4 @@
-"""Changes photos anew each time: distance, angle, light, camera and, for objects on a plain board, background.
+"""Makes of every photo another one each time: other distance, angle, light, camera and, on a plain board, background.
 
 Whole batches are changed at once by torch, on the device that trains.
 """

@@ -180,7 +180,8 @@ def finetune(
         seed: decides the order and all changes.
         folder: of this run's checkpoints and of its finished weights.
         advance: called with the number of photos of each finished step.
-        scores: of a network with ImageNet's scores: those ``[n, classes]`` of the photos that it came with.
+        scores: of a network with ImageNet's scores, those ``[n, classes]`` that it gave of the photos as they are
+            before.
 
     Returns:
         The loss of every step, on the photos that this process drew.

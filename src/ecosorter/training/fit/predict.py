@@ -23,7 +23,12 @@ _AHEAD = 64  # photos that are decoded before their turn
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predicted:
-    """What a network says of photos: logits float32 ``[n, views, classes]``, features ``[n, views, d]``."""
+    """What a network says of n photos in each of their views.
+
+    Attributes:
+        logits: float32 ``[n, views, classes]``.
+        features: float32 ``[n, views, d]``.
+    """
 
     logits: NDArray[np.float32]
     features: NDArray[np.float32]
