@@ -9,6 +9,7 @@ anew for each point would take a day, and gives about the same on sources never 
 """
 
 import argparse
+import hashlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,9 +29,8 @@ from ecosorter.evaluation.metrics import macro_recall
 from ecosorter.evaluation.protocols import check_groups
 from ecosorter.progress import Progress
 from ecosorter.training.backbones.find import find_backbone
-from ecosorter.training.features import FeatureSource, extract
-from ecosorter.training.fit.linear_probe import fit_linear, look
-from ecosorter.training.fit.pixels import SIDE
+from ecosorter.training.fit.linear_probe import fit_linear
+from ecosorter.training.fit.predict import predict
 from ecosorter.training.network_recipe import NetworkRecipe, load_network_recipe
 from ecosorter.training.ship import pretrained
 
@@ -38,27 +38,12 @@ RESULTS = Path("test-output/bench")
 SOURCES = (2, 4, 8, 12)
 PHOTOS = (5, 10, 20, 50)
 DRAWS = 5
+_KEPT_AT_ONCE = 256  # photos
 _STEADY = 3  # points of the line: few sources lack whole classes, and what the next one brings is then a class
 LARGEST = "trashnet"  # shown by itself as well: small sources show few objects, and measure luck
 
 Rows = NDArray[np.int64]
 Choose = Callable[[PhotoSet, Rows, np.random.Generator], Rows]
-
-
-class Views:
-    """The pretrained body as an engine (features.py): the features of every view of a photo, one after the other."""
-
-    def __init__(self, recipe: NetworkRecipe, classes: Sequence[str]) -> None:
-        self.name = (
-            f"edgetpu-bfloat16:{recipe.preprocess.model_dump_json()}:{','.join(classes) if recipe.names else ''}"
-        )
-        self._spec = recipe.preprocess
-        self._network = pretrained(classes, recipe)
-
-    def __call__(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], None]:
-        """Return ``[n, views * d]`` for pixels ``[n, SIDE, SIDE, 3]``."""
-        seen = look(self._network, pixels, self._spec.size, self._spec.zooms)
-        return seen.features.reshape(len(pixels), -1), None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,25 +120,34 @@ def _head(
     """Return a function from features ``[n, d]`` to the number of each photo's class."""
     if len(np.unique(labels)) == 1:  # two sources may show one class only: then there is but one answer
         return lambda seen: np.full(len(seen), labels[0])
-    weight, bias = fit_linear(features, labels, sources, classes, recipe)
+    weight, bias = fit_linear(
+        features,
+        labels,
+        sources,
+        classes,
+        strength=recipe.finetune.head_strength,
+        source_power=recipe.finetune.source_power,
+        imagenet_scores=recipe.imagenet_scores,
+    )
     return lambda seen: (seen @ weight.T + bias).argmax(axis=1)
 
 
 def features(photos: PhotoSet, recipe: NetworkRecipe, cache: Cache, progress: Progress) -> NDArray[np.float32]:
     """Return what the pretrained body sees in each photo ``[n, views, d]``, from the cache where it is there."""
-    engine = Views(recipe, photos.classes)
-    pixels = recipe.preprocess.model_copy(update={"size": SIDE, "zooms": (1.0,)})
-    with progress.stage("features", len(photos.rows)) as advance:
-        found = extract(
-            FeatureSource(find_backbone(recipe.backbone), pixels, "pooled"),
-            [photos.file(row) for row in range(len(photos.rows))],
-            lambda: engine,
-            engine.name,
-            cache,
-            batch_size=64,
-            advance=advance,
-        )
-    return found.reshape(len(found), len(recipe.preprocess.zooms), -1).astype(np.float32, copy=False)
+    network, spec = pretrained(photos.classes, recipe), recipe.preprocess
+    files = [photos.file(row) for row in range(len(photos.rows))]
+    what = f"{find_backbone(recipe.backbone).fingerprint}:{spec.model_dump_json()}:{recipe.imagenet_scores}"
+    keys = [f"curve-v1:{hashlib.sha256(f'{what}:{photos.classes}'.encode()).hexdigest()}:{sha}" for _, sha in files]
+    found = dict(cache.get_many(list(dict.fromkeys(keys))))
+    left = {key: path for key, (path, _) in zip(keys, files, strict=True) if key not in found}
+    with progress.stage("features", len(left)) as advance:
+        for start in range(0, len(left), _KEPT_AT_ONCE):
+            some = list(left.items())[start : start + _KEPT_AT_ONCE]
+            said = predict(network, [path for _, path in some], spec, advance).features
+            new = {key: values.tobytes() for (key, _), values in zip(some, said, strict=True)}
+            cache.put_many(new)
+            found |= new
+    return np.stack([np.frombuffer(found[key], np.float32).reshape(len(spec.zooms), -1) for key in keys])
 
 
 def report(by_sources: Sequence[Point], by_photos: Sequence[Point], photos: PhotoSet) -> str:

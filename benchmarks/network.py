@@ -50,14 +50,16 @@ def of_torch(what: str, engine: str, networks: Path) -> tuple[Callable[[Any], Ru
     from transformers import AutoModelForImageClassification  # noqa: PLC0415
 
     from ecosorter.training.backbones.edgetpu import FEATURES, MobileNetEdgeTPU  # noqa: PLC0415
-    from ecosorter.training.backbones.imagenet_scores import Names, names_of  # noqa: PLC0415
+    from ecosorter.training.backbones.imagenet_scores import ImageNetScores, things_of  # noqa: PLC0415
     from ecosorter.training.features import normalised  # noqa: PLC0415
     from ecosorter.training.fit.network import WasteNet  # noqa: PLC0415
 
     info = read_bundle(shipped_bundles()[0] if what == "shipped" else networks / "bundle").info
     if what == "shipped":
-        things = [len(known) for known in names_of(info.classes)]
-        network: Any = WasteNet(MobileNetEdgeTPU(), FEATURES, len(things), names=Names(FEATURES, things))
+        things = [len(known) for known in things_of(info.classes)]
+        network: Any = WasteNet(
+            MobileNetEdgeTPU(), FEATURES, len(things), imagenet_scores=ImageNetScores(FEATURES, things)
+        )
     else:
         network = AutoModelForImageClassification.from_pretrained(networks / "transformers", local_files_only=True)
     layout = torch.channels_last if engine == "torch-nhwc" else torch.contiguous_format

@@ -38,7 +38,8 @@ from ecosorter.teaching.bank import make_bank, read_bank
 from ecosorter.teaching.refit import balanced_weights
 from ecosorter.teaching.result import Lesson
 from ecosorter.teaching.teach import Request, teach
-from ecosorter.training.backbones.edgetpu import FEATURES, load_edgetpu
+from ecosorter.training.backbones.edgetpu import FEATURES
+from ecosorter.training.backbones.find import find_backbone
 from ecosorter.training.export.network import float_graph
 from ecosorter.training.fit.network import WasteNet
 
@@ -102,9 +103,8 @@ def stand_in(folder: Path, rows: Rows) -> Bundle:
     classes = sorted({row.label for row in rows})
     labels = np.array([classes.index(row.label) for row in rows], np.int64)
     sources = [row.source for row in rows]
-    network = WasteNet(
-        load_edgetpu(SHARED / "backbones" / "mobilenet_edgetpu_1.0_224" / "model.onnx"), FEATURES, len(classes)
-    )
+    backbone = find_backbone(str(SHARED / "backbones" / "mobilenet_edgetpu_1.0_224"))
+    network = WasteNet(backbone.body(), FEATURES, len(classes))
     features = plain_features(float_graph(network, SPEC), SPEC, rows)
     scaler = StandardScaler()
     head = LogisticRegression(C=0.1 * len(rows) / 10, max_iter=300)

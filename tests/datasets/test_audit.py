@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from ecosorter.datasets import audit as audit_module
 from ecosorter.datasets.audit import Audit, audit, findings
 from ecosorter.datasets.cache import Cache
 from ecosorter.datasets.dataset import dataset_of, read_dataset
 from ecosorter.texts import LANGUAGES, texts
-from ecosorter.datasets import audit as audit_module
 from tests.training.pictures import photo, picture, save
 
 

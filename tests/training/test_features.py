@@ -135,7 +135,7 @@ def test_torch_and_onnx_agree(grey: bool, photos: list[Photo], cache: Cache, tmp
     spec = source.spec.model_copy(update={"grey": grey})
     pixels = np.stack([load_pixels(path, spec) for path, _ in photos])
     ours = OnnxEngine(spec, source.backbone.graph(32, cache))(pixels)
-    theirs = TorchEngine(spec, source.backbone.network())(pixels)
+    theirs = TorchEngine(spec, source.backbone.body())(pixels)
     for a, b in zip(ours, theirs, strict=True):
         assert a is not None
         assert b is not None

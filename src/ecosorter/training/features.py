@@ -24,7 +24,7 @@ from ecosorter.pool import mapped
 from ecosorter.preprocess import PreprocessSpec, load_pixels
 from ecosorter.progress import Advance
 from ecosorter.session import run_session
-from ecosorter.training.backbones.find import Backbone
+from ecosorter.training.backbones.backbone import Backbone
 from ecosorter.training.backbones.graphs import LUMA, join, preprocess_graph
 
 Output = Literal["pooled", "flattened"]
@@ -97,11 +97,18 @@ def normalised(pixels: Tensor, spec: PreprocessSpec) -> Tensor:
     Returns:
         float32 [n, 3, s, s].
     """
-    values = pixels.float() / 255
+    return normalised_images((pixels.float() / 255).permute(0, 3, 1, 2), spec).contiguous()
+
+
+def normalised_images(images: Tensor, spec: PreprocessSpec) -> Tensor:
+    """Do the same with images float32 [n, 3, s, s], 0..1."""
     if spec.grey:
-        values = (values @ torch.tensor(LUMA)).unsqueeze(-1).expand(-1, -1, -1, 3)
-    values = (values - torch.tensor(spec.mean)) / torch.tensor(spec.std)
-    return values.permute(0, 3, 1, 2).contiguous()
+        images = (images * _channels(LUMA)).sum(1, keepdim=True).expand(-1, 3, -1, -1)
+    return (images - _channels(spec.mean)) / _channels(spec.std)
+
+
+def _channels(values: tuple[float, float, float]) -> Tensor:
+    return torch.tensor(values)[:, None, None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,17 +14,44 @@ import torch
 from numpy.typing import NDArray
 
 from ecosorter.datasets.photoset import PhotoSet
-from ecosorter.progress import Progress
-from ecosorter.training.backbones.edgetpu import FEATURES, load_edgetpu
-from ecosorter.training.backbones.imagenet_scores import pretrained_names
-from ecosorter.training.fit.finetune import FINISHED
-from ecosorter.training.fit.linear_probe import Labelled, fit_head, look, train_on, whole_features
-from ecosorter.training.fit.network import WasteNet
-from ecosorter.training.fit.pixels import store_photos
+from ecosorter.datasets.sampling import source_balanced
+from ecosorter.progress import Advance, Progress
+from ecosorter.training.backbones.find import find_backbone
+from ecosorter.training.backbones.imagenet_scores import imagenet_scores
+from ecosorter.training.fit.finetune import FINISHED, finetune
+from ecosorter.training.fit.linear_probe import fit_head
+from ecosorter.training.fit.network import WasteNet, feature_width
+from ecosorter.training.fit.pixels import Photos, store_photos
+from ecosorter.training.fit.predict import predict, whole_features
 from ecosorter.training.fit.processes import is_first, once
 from ecosorter.training.network_recipe import NetworkRecipe
 
 _SEEN = "seen.npz"
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Photos, and what is known of them before a network is trained.
+
+    Attributes:
+        paths: of all photos.
+        photos: the same to learn from.
+        labels: class indices ``[n]``.
+        sources: names ``[n]``.
+        classes: names.
+        pretrained: float32 ``[n, d]``, the features that the pretrained network sees in each whole photo.
+    """
+
+    paths: Sequence[Path]
+    photos: Photos
+    labels: NDArray[np.int64]
+    sources: NDArray[np.str_]
+    classes: tuple[str, ...]
+    pretrained: NDArray[np.float32]
+
+    def paths_of(self, rows: NDArray[np.int64]) -> list[Path]:
+        """Return the paths of some photos."""
+        return [self.paths[row] for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +79,20 @@ def prepare(photos: PhotoSet, recipe: NetworkRecipe, folder: Path, progress: Pro
         progress: is told of each photo.
 
     Raises:
-        RecipeError: the recipe asks for names, and a class has none.
+        RecipeError: the recipe asks for ImageNet's scores, and it has no things of a class.
+        BackboneError: the network cannot be trained, or has no such scores.
     """
     network = pretrained(photos.classes, recipe)  # before hours of work, to learn whether it can be had
     first = is_first(recipe.trainer)
     paths = [row.path for row in photos.rows]
     on_board = np.array([row.source in recipe.on_board for row in photos.rows])
     with progress.stage("decode", len(paths)) as advance:
-        stored = store_photos(paths, on_board, folder, advance, first=first)
+        stored = store_photos(paths, on_board, recipe.preprocess, folder, advance, first=first)
     seen = folder / "pretrained.npy"
-    once(seen, lambda part: np.save(part, whole_features(network, stored.pixels, recipe)), first=first)
+    with progress.stage("features", len(paths)) as advance:
+        once(seen, lambda part: np.save(part, whole_features(network, paths, recipe.preprocess, advance)), first=first)
     sources = np.array([row.source for row in photos.rows])
-    return Labelled(stored, photos.labels, sources, photos.classes, np.load(seen))
+    return Labelled(paths, stored, photos.labels, sources, photos.classes, np.load(seen))
 
 
 def train_network(
@@ -84,11 +113,11 @@ def train_network(
     torch.manual_seed(recipe.seed)
     before, network = (_with_first_head(labelled, rows, recipe, folder) for _ in range(2))
     with progress.stage(f"train {folder.name}", round(recipe.finetune.epochs * len(rows))) as advance:
-        losses = train_on(network, labelled, rows, recipe, folder, advance)
+        losses = _train_on(network, labelled, rows, recipe, folder, advance)
     (folder / "losses.json").write_text(json.dumps([round(loss, 4) for loss in losses]), encoding="utf-8")
 
     def seen() -> NDArray[np.float32]:
-        return whole_features(network, labelled.photos.pixels[rows], recipe)
+        return whole_features(network, labelled.paths_of(rows), recipe.preprocess, lambda _: None)
 
     return _with_head(network, seen, labelled, rows, recipe, folder / "last-head.pt"), before
 
@@ -108,7 +137,7 @@ def help_to_train(labelled: Labelled, parts: Mapping[Path, NDArray[np.int64]], r
         if not any((folder / name).is_file() for name in (FINISHED, _SEEN)):
             torch.manual_seed(recipe.seed)
             network = _with_first_head(labelled, rows, recipe, folder)
-            train_on(network, labelled, rows, recipe, folder, lambda _: None)
+            _train_on(network, labelled, rows, recipe, folder, lambda _: None)
 
 
 def together(parts: Sequence[HeldOut]) -> HeldOut:
@@ -142,10 +171,9 @@ def hold_out(
 
     def see(part: Path) -> None:
         network, before = train_network(labelled, others, recipe, folder, progress)
-        spec = recipe.preprocess
-        logits, frozen = (
-            look(net, labelled.photos.pixels[rows], spec.size, spec.zooms).logits for net in (network, before)
-        )
+        paths = labelled.paths_of(rows)
+        with progress.stage(f"predict {folder.name}", 2 * len(paths)) as advance:
+            logits, frozen = (predict(net, paths, recipe.preprocess, advance).logits for net in (network, before))
         np.savez(part, seen_logits=logits, frozen_logits=frozen)
 
     once(kept, see)
@@ -158,15 +186,16 @@ def pretrained(classes: Sequence[str], recipe: NetworkRecipe) -> WasteNet:
 
     Args:
         classes: names.
-        recipe: the file, and whether the network has names.
+        recipe: the network, and whether it scores classes by those of ImageNet.
 
     Raises:
-        RecipeError: the recipe asks for names, and a class has none.
-        BackboneError: the file cannot be used.
+        RecipeError: the recipe asks for ImageNet's scores, and it has no things of a class.
+        BackboneError: the network cannot be found or trained, or has no such scores.
     """
-    file = Path(recipe.backbone)
-    names = pretrained_names(file, classes) if recipe.names else None
-    return WasteNet(load_edgetpu(file), FEATURES, len(classes), dropout=0.2, names=names)
+    backbone = find_backbone(recipe.backbone)
+    body = backbone.body()
+    scores = imagenet_scores(backbone, classes) if recipe.imagenet_scores else None
+    return WasteNet(body, feature_width(body, recipe.preprocess.size), len(classes), 0.2, scores)
 
 
 def _with_first_head(labelled: Labelled, rows: NDArray[np.int64], recipe: NetworkRecipe, folder: Path) -> WasteNet:
@@ -185,9 +214,42 @@ def _with_head(
     """Return the network with a head fitted to what it sees in these rows; the head is kept in a file."""
 
     def fitted(part: Path) -> None:
-        fit_head(network, seen(), labelled, rows, recipe)
+        fit_head(
+            network,
+            seen(),
+            labelled.labels[rows],
+            labelled.sources[rows],
+            strength=recipe.finetune.head_strength,
+            source_power=recipe.finetune.source_power,
+        )
         torch.save(network.head.state_dict(), part)
 
     once(kept, fitted, first=is_first(recipe.trainer))
     network.head.load_state_dict(torch.load(kept, weights_only=True))
     return network
+
+
+def _train_on(
+    network: WasteNet,
+    labelled: Labelled,
+    rows: NDArray[np.int64],
+    recipe: NetworkRecipe,
+    folder: Path,
+    advance: Advance,
+) -> list[float]:
+    """Fine-tune a network on some of the photos, in place; return the loss of each step."""
+    weights = source_balanced(labelled.labels[rows], labelled.sources[rows], recipe.finetune.source_power)
+    return finetune(
+        network,
+        labelled.photos.take(rows),
+        labelled.labels[rows],
+        weights,
+        recipe=recipe.finetune,
+        rule=recipe.augment,
+        spec=recipe.preprocess,
+        trainer=recipe.trainer,
+        seed=recipe.seed,
+        folder=folder,
+        advance=advance,
+        scores=labelled.pretrained[rows, -len(labelled.classes) :] if recipe.imagenet_scores else None,
+    )

@@ -30,6 +30,7 @@ from ecosorter.teaching.bank import make_bank
 from ecosorter.training.export.export import check_parity, made_with
 from ecosorter.training.export.int8 import to_eight_bits
 from ecosorter.training.export.network import float_graph
+from ecosorter.training.features import normalised
 from ecosorter.training.fit.network import WasteNet
 from ecosorter.training.fit.processes import is_first, wait_for
 from ecosorter.training.network_recipe import NetworkRecipe
@@ -140,9 +141,8 @@ def _trained(
 ) -> NDArray[np.float64]:
     """Return what the network itself says of some photos, in float32: probabilities ``[n, classes]``."""
     pixels = np.stack([load_pixels(file, recipe.preprocess) for file in files])
-    images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
     with torch.inference_mode():
-        return softmax(network(images).numpy(), temperature)
+        return softmax(network(normalised(torch.from_numpy(pixels), recipe.preprocess)).numpy(), temperature)
 
 
 def _card(info: BundleInfo, figures: HeldOutFigures, photos: PhotoSet) -> str:

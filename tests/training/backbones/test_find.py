@@ -8,7 +8,7 @@ import torch
 
 from ecosorter.datasets.cache import Cache
 from ecosorter.errors import BackboneError
-from ecosorter.training.backbones.find import SHORT_NAMES, find_backbone
+from ecosorter.training.backbones.find import HUB_IDS, find_backbone
 from ecosorter.training.backbones.processor import IMAGENET
 from tests.training import networks
 
@@ -19,7 +19,7 @@ def test_the_graph_computes_what_the_torch_module_computes(make, tmp_path: Path,
     session = onnxruntime.InferenceSession(backbone.graph(32, cache).SerializeToString())
     images = np.random.default_rng(0).normal(size=(3, 3, 32, 32)).astype(np.float32)
     with torch.inference_mode():
-        wanted = [tensor.numpy() for tensor in backbone.network()(torch.from_numpy(images))]
+        wanted = [tensor.numpy() for tensor in backbone.body()(torch.from_numpy(images))]
     found = session.run(["pooled", "map"], {"images": images})
     for ours, theirs in zip(found, wanted, strict=True):
         assert ours.shape == theirs.shape
@@ -28,7 +28,7 @@ def test_the_graph_computes_what_the_torch_module_computes(make, tmp_path: Path,
 
 
 def test_a_convolutional_network_pools_the_mean_of_its_map(tmp_path: Path) -> None:
-    network = find_backbone(str(networks.resnet_folder(tmp_path / "net"))).network()
+    network = find_backbone(str(networks.resnet_folder(tmp_path / "net"))).body()
     with torch.inference_mode():
         pooled, places = network(torch.rand(2, 3, 32, 32))
     torch.testing.assert_close(pooled, places.mean(dim=(2, 3)))
@@ -82,12 +82,12 @@ def test_an_onnx_file_without_a_rule_is_not_guessed_at(tmp_path: Path) -> None:
 def test_offline_and_not_cached_says_what_would_help(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    for name in (*SHORT_NAMES, "somebody/some-network"):
+    for name in (*HUB_IDS, "somebody/some-network"):
         with pytest.raises(BackboneError) as caught:
             find_backbone(name)
         assert "--backbone FOLDER" in str(caught.value)
         assert "HF_HOME" in str(caught.value)
-        assert SHORT_NAMES.get(name, name) in str(caught.value)
+        assert HUB_IDS.get(name, name) in str(caught.value)
 
 
 def test_a_network_in_the_hub_cache_is_found_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +125,7 @@ def test_broken_files_are_refused(tmp_path: Path, cache: Cache) -> None:
     (tmp_path / "net/config.json").write_text(json.dumps({"model_type": "no such type"}))
     (tmp_path / "net/model.safetensors").write_bytes(b"")
     with pytest.raises(BackboneError, match="cannot load"):
-        find_backbone(str(tmp_path / "net")).network()
+        find_backbone(str(tmp_path / "net")).body()
 
 
 def test_an_onnx_file_of_another_size_is_refused(tmp_path: Path, cache: Cache) -> None:

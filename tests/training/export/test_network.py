@@ -12,9 +12,9 @@ from tests.training.networks import small_wastenet
 SPEC = PreprocessSpec(size=32, resize="stretch", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 
 
-@pytest.mark.parametrize("named", [False, True])
-def test_the_graph_says_what_the_network_says(named: bool) -> None:
-    network = small_wastenet(named=named)
+@pytest.mark.parametrize("scored", [False, True])
+def test_the_graph_says_what_the_network_says(scored: bool) -> None:
+    network = small_wastenet(scored=scored)
     network.head.weight.data[:, :12] *= 500  # so that probabilities differ
     pixels = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), np.uint8)
     session = onnxruntime.InferenceSession(float_graph(network, SPEC))
@@ -26,14 +26,14 @@ def test_the_graph_says_what_the_network_says(named: bool) -> None:
     assert abs(softmax(logits, 1.0) - softmax(wanted, 1.0)).max() < TOLERANCE
     np.testing.assert_allclose(features, pooled, atol=1e-5)
     assert cam.shape == (5, 3, 8, 8)
-    if not named:  # the scores of names are no mean over places
+    if not scored:  # the scores are no mean over places
         np.testing.assert_allclose(cam.mean(axis=(2, 3)), logits, rtol=1e-3, atol=1e-3)
 
 
-def test_the_scores_of_names_may_be_large() -> None:
-    network = small_wastenet(named=True)
-    assert network.names is not None
-    network.names.things.weight.data *= 1e5
+def test_the_scores_may_be_large() -> None:
+    network = small_wastenet(scored=True)
+    assert network.imagenet_scores is not None
+    network.imagenet_scores.things.weight.data *= 1e5
     session = onnxruntime.InferenceSession(float_graph(network, SPEC))
     pixels = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
     logits, features, cam = session.run(["logits", "features", "cam"], {"pixels": pixels})

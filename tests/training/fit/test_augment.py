@@ -5,17 +5,17 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from ecosorter.training.fit.augment import Chance, Photo, augment, floors
-from ecosorter.training.fit.foreground import cut_out
+from ecosorter.training.fit.augment import Chance, TrainingPhoto, augment, floors
+from ecosorter.training.fit.foreground import find_foreground
 from ecosorter.training.network_recipe import Augment
 from tests.training.fit.test_foreground import with_object
 
-NOTHING = Augment(zoom=1, turn=0, colour=0, erase=0, other_floor=0, mix=0)
+NOTHING = Augment(zoom=1, rotation=0, colour=0, random_erasing=0, background_swap=0, mixup=0, cutmix=0)
 
 
 def made(rule: Augment, seed: int = 0, photos: int = 12) -> Tensor:
     pixels = with_object()
-    given = [Photo(pixels, cut_out(pixels))] * photos
+    given = [TrainingPhoto(pixels, find_foreground(pixels))] * photos
     return augment(given, 64, rule, Generator().manual_seed(seed))
 
 
@@ -36,7 +36,7 @@ def test_every_photo_of_a_batch_is_changed_differently() -> None:
 
 
 def test_the_object_stays_and_its_floor_changes() -> None:
-    away, here = made(NOTHING.model_copy(update={"other_floor": 1.0})), made(NOTHING)
+    away, here = made(NOTHING.model_copy(update={"background_swap": 1.0})), made(NOTHING)
 
     def red(images: Tensor) -> Tensor:
         return ((images[:, 0] - images[:, 1:].amax(1)) > 0.2).float().mean((1, 2))
@@ -48,14 +48,14 @@ def test_the_object_stays_and_its_floor_changes() -> None:
     assert corner_spread(away) > 3 * corner_spread(here)
 
 
-def test_a_photo_without_a_cutout_keeps_its_floor() -> None:
+def test_a_photo_without_a_foreground_keeps_its_floor() -> None:
     pixels = with_object()
-    rule = NOTHING.model_copy(update={"other_floor": 1.0})
-    images = augment([Photo(pixels)] * 8, 64, rule, Generator().manual_seed(0))
+    rule = NOTHING.model_copy(update={"background_swap": 1.0})
+    images = augment([TrainingPhoto(pixels)] * 8, 64, rule, Generator().manual_seed(0))
     assert images[:, :, :6, :6].mean((2, 3)).std(0).mean() < 0.08
 
 
-@pytest.mark.parametrize("strength", ["turn", "colour", "erase"])
+@pytest.mark.parametrize("strength", ["rotation", "colour", "random_erasing"])
 def test_each_strength_changes_something(strength: str) -> None:
     assert not torch.equal(made(NOTHING), made(NOTHING.model_copy(update={strength: 0.9})))
 

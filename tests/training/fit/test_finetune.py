@@ -11,31 +11,35 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ecosorter.training.backbones.imagenet_scores import Names
-from ecosorter.training.fit.augment import Photo
+from ecosorter.preprocess import PreprocessSpec
+from ecosorter.training.backbones.imagenet_scores import ImageNetScores
+from ecosorter.training.fit.augment import TrainingPhoto
 from ecosorter.training.fit.finetune import finetune
 from ecosorter.training.fit.network import WasteNet
 from ecosorter.training.network_recipe import Augment, Finetune
 from ecosorter.training.recipe import Trainer
+from tests.training.networks import Pooled
 from tests.training.several import as_node, nodes, started
 
-GENTLE = Augment(zoom=0.9, turn=0.1, colour=0.2, erase=0, other_floor=0, mix=0.3)
+GENTLE = Augment(zoom=0.9, rotation=0.1, colour=0.2, random_erasing=0, background_swap=0, mixup=0.15, cutmix=0.15)
+
+SPEC = PreprocessSpec(size=32, resize="stretch", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 
 
-def tiny_network(*, named: bool = False) -> WasteNet:
+def tiny_network(*, scored: bool = False) -> WasteNet:
     torch.manual_seed(0)
-    body = nn.Sequential(nn.Conv2d(3, 8, 4, 4), nn.ReLU(), nn.Conv2d(8, 12, 4, 4), nn.ReLU())
-    return WasteNet(body, 12, 2, names=Names(12, [2, 3]) if named else None)
+    layers = nn.Sequential(nn.Conv2d(3, 8, 4, 4), nn.ReLU(), nn.Conv2d(8, 12, 4, 4), nn.ReLU())
+    return WasteNet(Pooled(layers), 12, 2, imagenet_scores=ImageNetScores(12, [2, 3]) if scored else None)
 
 
-def two_kinds(number: int = 48) -> tuple[list[Photo], Any]:
+def two_kinds(number: int = 48) -> tuple[list[TrainingPhoto], Any]:
     """Photos that are red or blue, with noise."""
     random = np.random.default_rng(0)
     labels = np.arange(number) % 2
     noise = random.integers(0, 60, (number, 48, 48, 3))
     for row, label in enumerate(labels):
         noise[row, :, :, 2 * label] += 120
-    return [Photo(pixels) for pixels in noise.astype(np.uint8)], labels
+    return [TrainingPhoto(pixels) for pixels in noise.astype(np.uint8)], labels
 
 
 ALONE = Trainer(accelerator="cpu")
@@ -51,7 +55,7 @@ def run(
     recipe = Finetune.model_validate(
         {"size": 32, "epochs": 6, "batch_size": 8, "learning_rate": 3e-3, "head_learning_rate": 3e-3, **fields}
     )
-    network, (photos, labels) = tiny_network(named=scores is not None), two_kinds()
+    network, (photos, labels) = tiny_network(scored=scores is not None), two_kinds()
     losses = finetune(
         network,
         photos,
@@ -59,6 +63,7 @@ def run(
         np.full(len(labels), 1 / len(labels)),
         recipe=recipe,
         rule=GENTLE,
+        spec=SPEC,
         trainer=trainer,
         seed=5,
         folder=folder,
@@ -94,7 +99,7 @@ def test_it_learns_with_every_layer(finished: tuple[Path, WasteNet, list[float]]
         assert (network(images()).argmax(1).numpy() == two_kinds()[1]).mean() > 0.9
 
 
-def test_names_are_held_to_what_they_said_whatever_the_labels_say(tmp_path: Path) -> None:
+def test_scores_are_held_to_what_they_were_whatever_the_labels_say(tmp_path: Path) -> None:
     labels = two_kinds()[1]
     contrary = np.where(np.eye(2)[labels] > 0, -3, 3).astype(np.float32)
     network, _ = run(tmp_path, scores=contrary, epochs=12)
@@ -115,7 +120,7 @@ def test_a_finished_run_is_not_run_again(finished: tuple[Path, WasteNet, list[fl
 
 def test_what_it_knew_is_kept_in_part(finished: tuple[Path, WasteNet, list[float]]) -> None:
     folder, changed, _ = finished
-    half, _ = run(folder, keep=0.5)
+    half, _ = run(folder, pretrained_weight=0.5)
     torch.testing.assert_close(weights(half), (weights(changed) + weights(tiny_network())) / 2)
 
 

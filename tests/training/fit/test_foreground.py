@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from ecosorter.training.fit.foreground import cut_out
+from ecosorter.training.fit.foreground import find_foreground
 
 SIDE = 128
 
@@ -24,7 +24,7 @@ def with_object(box: tuple[int, int, int, int] = (40, 48, 90, 84)) -> NDArray[np
 
 
 def test_the_object_is_found_where_it_is() -> None:
-    found = cut_out(with_object())
+    found = find_foreground(with_object())
     assert found is not None
     truth = np.zeros((SIDE, SIDE), bool)
     truth[48:85, 40:91] = True
@@ -35,7 +35,7 @@ def test_a_shadow_is_light_that_is_missing() -> None:
     photo = board()
     photo[100:116, 40:90] *= 0.93  # too weak to belong to the object
     photo[48:85, 40:91] = (0.6, 0.1, 0.1)
-    found = cut_out((photo * 255).astype(np.uint8))
+    found = find_foreground((photo * 255).astype(np.uint8))
     assert found is not None
     assert not found.mask[108, 60]
     assert found.light[108, 60] == pytest.approx([0.93] * 3, abs=0.02)
@@ -55,4 +55,4 @@ def test_a_shadow_is_light_that_is_missing() -> None:
     ids=["empty", "full", "small", "at the edge", "noise", "black"],
 )
 def test_what_is_no_object_on_a_board_is_left_alone(photo: NDArray[np.uint8]) -> None:
-    assert cut_out(photo) is None
+    assert find_foreground(photo) is None

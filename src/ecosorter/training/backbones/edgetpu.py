@@ -2,10 +2,10 @@
 
 The network of Gupta and Akin, "Accelerator-aware Neural Network Design using AutoML" (2020,
 https://arxiv.org/abs/2003.02838): early blocks use one full 3 x 3 convolution where MobileNetV2 has a 1 x 1 and a
-depthwise one. Batch normalisation is folded into the convolutions, as in the ONNX file that `load_edgetpu` reads.
+depthwise one. Batch normalisation is folded into the convolutions, as in the ONNX file that its weights come from.
 """
 
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import onnx
@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ecosorter.errors import BackboneError
+from ecosorter.training.backbones.same_conv import SameConv
 
 FEATURES = 1280
 # Each block: output channels, expansion, kernel, stride, fused. The first block of a stage has no residual.
@@ -32,29 +32,6 @@ _BLOCKS: tuple[_Block, ...] = (
     *[(160, 4, 5, 1, False)] * 3,
     (192, 8, 3, 1, False),
 )
-
-
-class SameConv(nn.Conv2d):
-    """A convolution with TensorFlow's "SAME" padding: with stride 2, the odd pixel goes to the right and bottom.
-
-    For inputs whose sides are even wherever the stride is 2. Depthwise ones stay float32 under CPU autocast: the
-    backward pass of torch 2.13 takes about ten times as long for them in bfloat16.
-    """
-
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
-        around = 0 if stride == 2 else kernel // 2
-        super().__init__(inputs, outputs, kernel, stride, around, groups=groups)
-        total = kernel - 2
-        self.odd = (total // 2, total - total // 2) * 2 if stride == 2 else None
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return ``[n, outputs, h / stride, w / stride]`` for ``[n, inputs, h, w]``."""
-        if self.odd is not None:
-            x = nn.functional.pad(x, self.odd)
-        if self.groups == 1 or x.device.type != "cpu":
-            return super().forward(x)
-        with torch.autocast("cpu", enabled=False):
-            return super().forward(x.float())
 
 
 class Block(nn.Module):
@@ -82,10 +59,9 @@ class Block(nn.Module):
 
 
 class MobileNetEdgeTPU(nn.Module):
-    """The network without its classification layer: from pixels to a map of features.
+    """The network without its classification layer.
 
-    Its input is ``[n, 3, h, w]`` RGB, ``(x - 127.5) / 127.5``, sides multiples of 32; its output
-    ``[n, 1280, h / 32, w / 32]``, at least 0.
+    Its input is ``[n, 3, h, w]`` RGB, ``(x - 127.5) / 127.5``, of any side.
     """
 
     def __init__(self) -> None:
@@ -99,43 +75,38 @@ class MobileNetEdgeTPU(nn.Module):
         self.blocks = nn.Sequential(*blocks)
         self.top = nn.Sequential(SameConv(channels, FEATURES, 1), nn.ReLU(inplace=True))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the map of features."""
-        y: Tensor = self.top(self.blocks(self.stem(x)))
-        return y
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return float32 features ``[n, 1280]``, and the map ``[n, 1280, h / 32, w / 32]`` they are the mean of."""
+        places: Tensor = self.top(self.blocks(self.stem(images)))
+        return places.float().mean((2, 3)), places
 
 
-def convolutions(file: Path) -> list[tuple[NDArray[np.float32], ...]]:
-    """Return the weight and the bias of every convolution of an ONNX file, in its order.
+def convolutions(model: onnx.ModelProto) -> list[tuple[NDArray[np.float32], ...]]:
+    """Return the weight and the bias of every convolution of an ONNX network, in its order.
 
     What is no initialiser is left out: a convolution may then have less, or nothing.
-
-    Raises:
-        BackboneError: the file is missing.
     """
-    if not file.is_file():
-        raise BackboneError(f"There is no file {file}; give the path of MobileNetEdgeTPU's model.onnx.")
-    graph = onnx.load(file).graph
-    weights = {value.name: onnx.numpy_helper.to_array(value) for value in graph.initializer}
-    given = [node.input[1:] for node in graph.node if node.op_type == "Conv"]
+    weights = {value.name: onnx.numpy_helper.to_array(value) for value in model.graph.initializer}
+    given = [node.input[1:] for node in model.graph.node if node.op_type == "Conv"]
     return [tuple(weights[name] for name in names if name in weights) for names in given]
 
 
-def load_edgetpu(file: Path) -> MobileNetEdgeTPU:
-    """Build the network with the pretrained weights of an ONNX file.
+def is_edgetpu(given: Sequence[tuple[NDArray[np.float32], ...]]) -> bool:
+    """Tell whether the `convolutions` of a file are those of this network; the last one may be its classifier."""
+    with torch.device("meta"):  # shapes alone
+        wanted = [tuple(module.weight.shape) for module in MobileNetEdgeTPU().modules() if isinstance(module, SameConv)]
+    found = [values[0].shape for values in given if len(values) == 2]
+    return found[: len(wanted)] == wanted
+
+
+def load_edgetpu(given: Sequence[tuple[NDArray[np.float32], ...]]) -> MobileNetEdgeTPU:
+    """Build the network with pretrained weights.
 
     Args:
-        file: with the float weights of every convolution as initialisers, in the order of the network.
-
-    Raises:
-        BackboneError: the file is missing, or its convolutions are not those of this network.
+        given: the `convolutions` of a file for which `is_edgetpu` holds.
     """
-    given = convolutions(file)
     network = MobileNetEdgeTPU()
     wanted = [module for module in network.modules() if isinstance(module, SameConv)]
-    shapes = [found[0].shape for found in given if found]
-    if shapes[: len(wanted)] != [tuple(module.weight.shape) for module in wanted]:
-        raise BackboneError(f"{file} does not hold MobileNetEdgeTPU 1.0; the shapes of its convolutions differ.")
     for module, (weight, bias) in zip(wanted, given, strict=False):  # the last one given is the classifier
         module.load_state_dict({"weight": torch.tensor(weight), "bias": torch.tensor(bias)})
     return network

@@ -9,51 +9,53 @@ fitted to them; the two together are right more often on photos from elsewhere (
 import tomllib
 from collections.abc import Sequence
 from importlib.resources import files
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ecosorter.errors import BackboneError, RecipeError
-from ecosorter.training.backbones.edgetpu import convolutions
-
-_BACKGROUND = 1  # outputs before ImageNet's first class
-_OUTPUTS = 1001
+from ecosorter.training.backbones.backbone import Backbone
 
 
-class Names(nn.Module):
-    """Scores of classes by the names of things that belong to each.
+class ImageNetScores(nn.Module):
+    """Scores of classes of waste by the things of ImageNet that belong to each.
 
     Args:
-        features: number of channels of a map of features.
-        sizes: how many names each class has.
+        features: d, the number of features and of channels of the map.
+        sizes: how many things each class has.
+        of_mean: whether the features are the mean of the map.
     """
 
-    def __init__(self, features: int, sizes: Sequence[int]) -> None:
+    def __init__(self, features: int, sizes: Sequence[int], *, of_mean: bool = True) -> None:
         super().__init__()
         self.things = nn.Conv2d(features, sum(sizes), 1)
-        self.sizes = list(sizes)
+        self.sizes, self.of_mean = list(sizes), of_mean
 
-    def forward(self, places: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, pooled: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
         """Return the scores of the classes, of the whole and at each place.
 
         Args:
-            places: a map of features ``[n, features, h, w]``.
+            pooled: features ``[n, d]``.
+            places: the map ``[n, d, h, w]``.
 
         Returns:
-            Of its mean over places ``[n, classes]``, and ``[n, classes, h, w]``.
+            Float32 ``[n, classes]`` and ``[n, classes, h, w]``.
         """
         with torch.autocast(places.device.type, enabled=False):
             things: Tensor = self.things(places.float())
-        # The mean of what is linear is that of the mean, and in 8-bit integers more exact.
-        return self._together(things.mean((2, 3))), self._together(things)
+            if self.of_mean:  # the mean of what is linear is that of the mean, and in 8-bit integers more exact
+                whole = things.mean((2, 3))
+            else:
+                whole = functional.linear(pooled.float(), self.things.weight[:, :, 0, 0], self.things.bias)
+        return self._together(whole), self._together(things)
 
     def _together(self, things: Tensor) -> Tensor:
         return torch.stack([part.logsumexp(1) for part in torch.split(things, self.sizes, dim=1)], dim=1)
 
 
-def names_of(classes: Sequence[str]) -> list[dict[str, int]]:
-    """Return the names of the things of each class of waste, with their numbers among ImageNet's classes.
+def things_of(classes: Sequence[str]) -> list[dict[str, int]]:
+    """Return the things of each class of waste, with their numbers among ImageNet's classes.
 
     Raises:
         RecipeError: a class has none.
@@ -61,29 +63,32 @@ def names_of(classes: Sequence[str]) -> list[dict[str, int]]:
     known = tomllib.loads((files("ecosorter.training.backbones") / "imagenet_names.toml").read_text(encoding="utf-8"))
     if without := [name for name in classes if name not in known]:
         raise RecipeError(
-            f"There are no names of things for the class '{without[0]}', only for {', '.join(known)}; use "
-            "--set names=false."
+            f"ImageNet has no things of the class '{without[0]}', only of {', '.join(known)}; use "
+            "--set imagenet_scores=false."
         )
     return [known[name] for name in classes]
 
 
-def pretrained_names(file: Path, classes: Sequence[str]) -> Names:
+def imagenet_scores(backbone: Backbone, classes: Sequence[str]) -> ImageNetScores:
     """Build the scores of classes from the classification layer of a pretrained network.
 
     Args:
-        file: ONNX; its last convolution gives the logits of a background and of ImageNet's classes.
+        backbone: the network.
         classes: of waste.
 
     Raises:
-        RecipeError: a class has no names.
-        BackboneError: the file is missing, or has no such layer.
+        RecipeError: a class has no things.
+        BackboneError: the network has no classification layer for ImageNet.
     """
-    things = names_of(classes)
-    last = (convolutions(file) or [()])[-1]
-    if len(last) != 2 or len(last[1]) != _OUTPUTS:
-        raise BackboneError(f"{file} does not end in a layer with a background and the 1,000 classes of ImageNet.")
-    weight, bias = last
-    rows = [_BACKGROUND + number for known in things for number in known.values()]
-    names = Names(weight.shape[1], [len(known) for known in things])
-    names.things.load_state_dict({"weight": torch.tensor(weight[rows]), "bias": torch.tensor(bias[rows])})
-    return names
+    things = things_of(classes)
+    layer = backbone.imagenet()
+    if layer is None:
+        raise BackboneError(
+            f"{backbone.name} has no classifier of ImageNet's 1,000 classes, so it cannot score classes of waste by "
+            "them; use --set imagenet_scores=false."
+        )
+    rows = [number for known in things for number in known.values()]
+    scores = ImageNetScores(layer.weight.shape[1], [len(known) for known in things], of_mean=layer.of_mean)
+    weight, bias = torch.tensor(layer.weight[rows])[:, :, None, None], torch.tensor(layer.bias[rows])
+    scores.things.load_state_dict({"weight": weight, "bias": bias})
+    return scores

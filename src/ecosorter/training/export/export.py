@@ -113,11 +113,11 @@ def trained_probabilities(
     backbone, spec = source.backbone, source.spec
 
     def open_engine() -> Engine:
-        if backbone.is_onnx:
-            return OnnxEngine(spec, backbone.graph(spec.size, cache))
-        return TorchEngine(spec, backbone.network())
+        if backbone.trainable:
+            return TorchEngine(spec, backbone.body())
+        return OnnxEngine(spec, backbone.graph(spec.size, cache))
 
-    name = OnnxEngine.name if backbone.is_onnx else TorchEngine.name
+    name = TorchEngine.name if backbone.trainable else OnnxEngine.name
     features = extract(source, photos, open_engine, name, cache, advance=advance)
     with torch.inference_mode():
         return softmax(head(torch.from_numpy(features)).numpy(), temperature)

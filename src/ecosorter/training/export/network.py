@@ -14,7 +14,7 @@ from ecosorter.training.fit.network import WasteNet
 
 
 class _Mapped(nn.Module):
-    """A `WasteNet` without its head, that answers as `convert` expects it."""
+    """A `WasteNet` without its head, that answers as `convert` expects."""
 
     def __init__(self, network: WasteNet) -> None:
         super().__init__()

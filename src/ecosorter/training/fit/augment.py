@@ -1,4 +1,4 @@
-"""Makes of every photo another one each time: other distance, angle, light, camera and, for cut-out objects, floor.
+"""Makes of every photo another one each time: other distance, angle, light, camera and, on a plain board, background.
 
 Whole batches are changed at once by torch, on the device that trains.
 """
@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from ecosorter.training.fit.foreground import Cutout
+from ecosorter.training.fit.foreground import Foreground
 from ecosorter.training.network_recipe import Augment
 
 
 @dataclass(frozen=True, slots=True)
-class Photo:
-    """One photo to learn from: RGB uint8 [h, w, 3], and the object in it where it could be cut out."""
+class TrainingPhoto:
+    """One photo to learn from: RGB uint8 [h, w, 3], and the object in it where one was found."""
 
     pixels: NDArray[np.uint8]
-    cutout: Cutout | None = None
+    foreground: Foreground | None = None
 
 
 class Chance:
@@ -44,7 +44,7 @@ class Chance:
         return float(torch.rand((), generator=self.generator))
 
 
-def augment(photos: Sequence[Photo], size: int, rule: Augment, generator: Generator) -> Tensor:
+def augment(photos: Sequence[TrainingPhoto], size: int, rule: Augment, generator: Generator) -> Tensor:
     """Return changed photos, RGB float32 ``[n, 3, size, size]``, 0..1.
 
     Args:
@@ -55,17 +55,19 @@ def augment(photos: Sequence[Photo], size: int, rule: Augment, generator: Genera
     """
     chance = Chance(len(photos), generator)
     images = torch.from_numpy(np.stack([photo.pixels for photo in photos])).permute(0, 3, 1, 2).float() / 255
-    placed = chance.happens(rule.other_floor).flatten() & torch.tensor([photo.cutout is not None for photo in photos])
+    placed = chance.happens(rule.background_swap).flatten() & torch.tensor(
+        [photo.foreground is not None for photo in photos]
+    )
     grid = _grid(placed, size, rule, chance)
     views = functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
-    cutouts = [photo.cutout for photo, use in zip(photos, placed, strict=True) if use and photo.cutout]
-    if cutouts:
-        views[placed] = _on_floors(views[placed], cutouts, grid[placed], generator)
+    foregrounds = [photo.foreground for photo, use in zip(photos, placed, strict=True) if use and photo.foreground]
+    if foregrounds:
+        views[placed] = _on_floors(views[placed], foregrounds, grid[placed], generator)
     return _erased(_through_a_camera(views, rule, chance), rule, chance)
 
 
 def _grid(placed: Tensor, size: int, rule: Augment, chance: Chance) -> Tensor:
-    """Return where each pixel of the result is looked up, [n, size, size, 2]: zoom, stretch, turn, shift, mirror.
+    """Return where each pixel of the result is looked up, [n, size, size, 2]: zoom, stretch, rotation, shift, mirror.
 
     An object that is placed on another floor may be seen from farther away, since the floor goes on.
     """
@@ -77,7 +79,7 @@ def _grid(placed: Tensor, size: int, rule: Augment, chance: Chance) -> Tensor:
     stretch = torch.exp(flat(chance.uniform(-1, 1)) * math.log(1.3) / 2)
     across, down = zoom * stretch, zoom / stretch
     quarter = torch.randint(0, 4, (chance.n,), generator=chance.generator) * flat(chance.happens(0.5))
-    turn = quarter * math.pi / 2 + flat(chance.uniform(-rule.turn, rule.turn))
+    turn = quarter * math.pi / 2 + flat(chance.uniform(-rule.rotation, rule.rotation))
     mirror = torch.where(flat(chance.happens(0.5)), -1.0, 1.0)
     right, below = (flat(chance.uniform(-1, 1)) * (1 - side).abs().clamp(min=0.1) for side in (across, down))
     cos, sin = torch.cos(turn), torch.sin(turn)
@@ -91,15 +93,17 @@ def _grid(placed: Tensor, size: int, rule: Augment, chance: Chance) -> Tensor:
     return functional.affine_grid(matrix, [chance.n, 3, size, size], align_corners=False)
 
 
-def _on_floors(views: Tensor, cutouts: Sequence[Cutout], grid: Tensor, generator: Generator) -> Tensor:
+def _on_floors(views: Tensor, foregrounds: Sequence[Foreground], grid: Tensor, generator: Generator) -> Tensor:
     """Return the objects before new floors, which their shadows and their glass dim as they did the board."""
-    planes = np.stack([np.concatenate([c.mask[..., None], c.light - 1], axis=-1, dtype=np.float32) for c in cutouts])
+    planes = np.stack(
+        [np.concatenate([c.mask[..., None], c.light - 1], axis=-1, dtype=np.float32) for c in foregrounds]
+    )
     moved = functional.grid_sample(
         torch.from_numpy(planes).permute(0, 3, 1, 2), grid, padding_mode="zeros", align_corners=False
     )
     mask = functional.avg_pool2d(moved[:, :1], 3, stride=1, padding=1)  # a soft edge
     light = (moved[:, 1:] + 1).clamp(0.2, 1.1)
-    chance = Chance(len(cutouts), generator)
+    chance = Chance(len(foregrounds), generator)
     return mask * views * chance.uniform(0.75, 1.25) + (1 - mask) * floors(chance, views.shape[-1]) * light
 
 
@@ -143,7 +147,7 @@ def _through_a_camera(images: Tensor, rule: Augment, chance: Chance) -> Tensor:
 def _erased(images: Tensor, rule: Augment, chance: Chance) -> Tensor:
     """Cover a rectangle of some photos with one colour (Zhong et al. 2020, https://arxiv.org/abs/1708.04896)."""
     size = images.shape[-1]
-    for image, hit in zip(images, chance.happens(rule.erase).flatten(), strict=True):
+    for image, hit in zip(images, chance.happens(rule.random_erasing).flatten(), strict=True):
         if hit:
             height, width = (int(size * (0.1 + 0.3 * chance.once())) for _ in range(2))
             top, left = int(chance.once() * (size - height)), int(chance.once() * (size - width))

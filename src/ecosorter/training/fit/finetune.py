@@ -1,7 +1,7 @@
 """Trains a whole network on photos, from a pretrained body and a head fitted to it. Lightning runs the loop."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from ecosorter.files import write_whole
+from ecosorter.preprocess import PreprocessSpec
 from ecosorter.progress import Advance
-from ecosorter.training.fit.augment import Photo, augment
+from ecosorter.training.features import normalised_images
+from ecosorter.training.fit.augment import TrainingPhoto, augment
 from ecosorter.training.fit.loop import run
 from ecosorter.training.fit.network import WasteNet
 from ecosorter.training.fit.processes import is_first
@@ -27,7 +29,7 @@ FINISHED = "finished.pt"
 """Name of the file with the weights and losses of a finished run."""
 
 _STEPS_BETWEEN_CHECKPOINTS = 50
-_HOLD_NAMES = 1.0  # weight of what the names are held to, beside that of the labels
+_HOLD_SCORES = 1.0  # weight of what ImageNet's scores are held to, beside that of the labels
 _WARM_UP = 0.08  # share of the steps in which the learning rate rises
 
 
@@ -52,11 +54,12 @@ class FinetuneTask(lightning.LightningModule):
     def __init__(
         self,
         network: WasteNet,
-        photos: Sequence[Photo],
+        photos: Sequence[TrainingPhoto],
         labels: NDArray[np.int64],
         weights: NDArray[np.float64],
         recipe: Finetune,
         rule: Augment,
+        spec: PreprocessSpec,
         seed: int,
         advance: Advance,
         scores: NDArray[np.float32] | None = None,
@@ -65,7 +68,8 @@ class FinetuneTask(lightning.LightningModule):
         self.network = network
         self._scores = None if scores is None else torch.from_numpy(scores).softmax(1)
         self._photos, self._labels, self._weights = photos, torch.from_numpy(labels), weights
-        self._recipe, self._rule, self._seed, self._advance = recipe, rule, seed, advance
+        self._recipe, self._rule, self._spec = recipe, rule, spec
+        self._seed, self._advance = seed, advance
         self.losses: list[float] = []
 
     def training_step(self, _: Any, __: int) -> Tensor:
@@ -78,27 +82,28 @@ class FinetuneTask(lightning.LightningModule):
         targets = functional.one_hot(self._labels[chosen], classes).float()
         if self._scores is not None:
             targets = torch.cat([targets, self._scores[chosen]], dim=1)
-        if draw.random() < self._rule.mix:
-            images, targets = _mixed(images, targets, draw)
-        images = (2 * images - 1).to(self.device, memory_format=torch.channels_last)
+        mixup, cutmix = self._rule.mixup, self._rule.cutmix
+        if draw.random() < mixup + cutmix:
+            images, targets = _mixed(images, targets, draw, blended=mixup / (mixup + cutmix))
+        images = normalised_images(images, self._spec).to(self.device, memory_format=torch.channels_last)
         loss = self._loss(self.network.pooled(images), targets.to(self.device))
         self.losses.append(loss.item())
         self._advance(len(chosen))
         return loss
 
     def _loss(self, features: Tensor, targets: Tensor) -> Tensor:
-        """Return the loss of what is learnt from labels and, with names, of what would be forgotten of them.
+        """Return the loss of what is learnt from labels and of what would be forgotten of ImageNet.
 
-        Labels teach the names nothing, which would learn to tell sources; they are held to what they said of the whole
+        Labels teach its scores nothing: they would learn to tell sources. They are held to what they were for the whole
         photos before (Li and Hoiem 2016, https://arxiv.org/abs/1606.09282).
         """
-        classes, smoothing = self.network.head.out_features, self._recipe.smoothing
+        classes, smoothing = self.network.head.out_features, self._recipe.label_smoothing
         if self._scores is None:
             return functional.cross_entropy(self.network.head(features), targets, label_smoothing=smoothing)
         own, scores = features[:, :-classes], features[:, -classes:]
         logits = self.network.head(torch.cat([own, scores.detach()], dim=1))
         learnt = functional.cross_entropy(logits, targets[:, :classes], label_smoothing=smoothing)
-        return learnt + _HOLD_NAMES * functional.cross_entropy(scores, targets[:, classes:])
+        return learnt + _HOLD_SCORES * functional.cross_entropy(scores, targets[:, classes:])
 
     def train_dataloader(self) -> list[int]:
         """Return one number for each step: the step itself draws its photos."""
@@ -115,12 +120,12 @@ class FinetuneTask(lightning.LightningModule):
         Rates by layer: Howard and Ruder 2018 (https://arxiv.org/abs/1801.06146), section 3.2.
         """
         recipe = self._recipe
-        stages = _stages(self.network.body)
         groups: list[dict[str, Any]] = [
-            {"params": list(stage.parameters()), "lr": recipe.learning_rate * recipe.layer_decay**depth}
-            for depth, stage in enumerate(reversed(stages))
+            {"params": block, "lr": recipe.learning_rate * recipe.layer_decay**depth}
+            for depth, block in enumerate(reversed(parameters_by_block(self.network.body)))
         ]
-        last = [*self.network.head.parameters(), *(self.network.names.parameters() if self.network.names else ())]
+        scores = self.network.imagenet_scores
+        last = [*self.network.head.parameters(), *(scores.parameters() if scores else ())]
         groups.append({"params": last, "lr": recipe.head_learning_rate})
         optimizer = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
 
@@ -143,12 +148,13 @@ class FinetuneTask(lightning.LightningModule):
 
 def finetune(
     network: WasteNet,
-    photos: Sequence[Photo],
+    photos: Sequence[TrainingPhoto],
     labels: NDArray[np.int64],
     weights: NDArray[np.float64],
     *,
     recipe: Finetune,
     rule: Augment,
+    spec: PreprocessSpec,
     trainer: Trainer,
     seed: int,
     folder: Path,
@@ -161,7 +167,7 @@ def finetune(
     have helped.
 
     What the network ends with is the exponential moving average of its weights along the way, and of that and the
-    weights that it came with the mean that `recipe.keep` asks for (Wortsman et al. 2022,
+    weights that it came with the mean that `recipe.pretrained_weight` asks for (Wortsman et al. 2022,
     https://arxiv.org/abs/2109.01903): it forgets less of what it knew.
 
     Args:
@@ -171,11 +177,13 @@ def finetune(
         weights: how often each photo is drawn ``[n]``; they sum to 1.
         recipe: steps, rates, sizes.
         rule: how photos are changed.
+        spec: the rule of the bundle, whose greyscale, mean and std follow.
         trainer: Lightning's own accelerator, devices, nodes and strategy.
         seed: decides the order and all changes.
         folder: of this run's checkpoints and of its finished weights.
         advance: called with the number of photos of each finished step.
-        scores: of a network with names: those ``[n, classes]`` that it came with for the photos as they are.
+        scores: of a network with ImageNet's scores, those ``[n, classes]`` that it gave of the photos as they are
+            before.
 
     Returns:
         The loss of every step, on the photos that this process drew.
@@ -183,14 +191,18 @@ def finetune(
     finished, last = folder / FINISHED, folder / "last.ckpt"
     before = {name: value.clone() for name, value in network.state_dict().items()}
     if not finished.is_file():
-        task = FinetuneTask(network, photos, labels, weights, recipe, rule, seed, advance, scores)
+        task = FinetuneTask(network, photos, labels, weights, recipe, rule, spec, seed, advance, scores)
+        network.train()
         _run(task, recipe, trainer, last)
         if not is_first(trainer):
             return task.losses
         write_whole(finished, lambda part: torch.save(_averaged(last), part))
         last.unlink()  # three times as large, and of no more use
     state = torch.load(finished, weights_only=True)
-    mean = {name: torch.lerp(value, before[name], recipe.keep) for name, value in state["state_dict"].items()}
+    mean = {
+        name: torch.lerp(value, before[name], recipe.pretrained_weight) if value.is_floating_point() else before[name]
+        for name, value in state["state_dict"].items()
+    }
     network.load_state_dict(mean)
     network.eval()
     losses: list[float] = state["losses"]
@@ -206,7 +218,7 @@ def _run(task: FinetuneTask, recipe: Finetune, trainer: Trainer, last: Path) -> 
             enable_version_counter=False,
         ),
         # What is averaged in the first steps is forgotten by their end.
-        EMAWeightAveraging(decay=recipe.averaging),
+        EMAWeightAveraging(decay=recipe.ema_decay),
         _Keep(last),
     ]
     with quietly("lightning.pytorch"):
@@ -232,10 +244,17 @@ def _averaged(last: Path) -> dict[str, Any]:
     return {"state_dict": weights, "losses": state["losses"]}
 
 
-def _mixed(images: Tensor, targets: Tensor, draw: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Mix every photo of a batch with another one: blended all over, or a square of the other put in."""
+def _mixed(images: Tensor, targets: Tensor, draw: np.random.Generator, *, blended: float) -> tuple[Tensor, Tensor]:
+    """Mix every photo of a batch with another one: blended all over, or a square of the other put in.
+
+    Args:
+        images: ``[n, 3, s, s]``.
+        targets: ``[n, classes]``.
+        draw: decides everything.
+        blended: probability that it is a blend.
+    """
     share, other = float(draw.beta(0.4, 0.4)), torch.from_numpy(draw.permutation(len(images)))
-    if draw.random() < 0.5:
+    if draw.random() < blended:
         images = share * images + (1 - share) * images[other]
     else:
         size = images.shape[-1]
@@ -248,10 +267,31 @@ def _mixed(images: Tensor, targets: Tensor, draw: np.random.Generator) -> tuple[
     return images, share * targets + (1 - share) * targets[other]
 
 
-def _stages(body: nn.Module) -> list[nn.Module]:
-    """Return a network's parts from the photo on; parts that are lists of blocks are taken apart."""
-    stages: list[nn.Module] = []
-    for part in body.children():
-        blocks = list(part.children())
-        stages += blocks if isinstance(part, nn.Sequential) and len(blocks) > 3 else [part]
-    return stages
+def parameters_by_block(body: nn.Module) -> list[list[nn.Parameter]]:
+    """Return the trainable parameters of a network, block by block, from the photo on; each is in one block.
+
+    Lists of blocks are found at any depth. A block is an entry of a list whose entries have two weights or more each:
+    so a stage of a ResNet is a list of blocks, and the convolutions of one of its blocks are not.
+    """
+    taken: set[nn.Parameter] = set()
+    blocks = []
+    for found in _blocks(body):
+        block = [value for value in found if value.requires_grad and value not in taken]
+        taken.update(block)
+        if block:
+            blocks.append(block)
+    return blocks
+
+
+def _blocks(module: nn.Module) -> Iterator[list[nn.Parameter]]:
+    if not any(_lists_blocks(part) for part in module.modules()):
+        yield list(module.parameters())
+        return
+    yield list(module.parameters(recurse=False))
+    for child in module.children():
+        yield from _blocks(child)
+
+
+def _lists_blocks(module: nn.Module) -> bool:
+    entries = [sum(value.dim() > 1 for value in entry.parameters()) for entry in module.children()]
+    return isinstance(module, nn.Sequential | nn.ModuleList) and len(entries) > 0 and min(entries) > 1

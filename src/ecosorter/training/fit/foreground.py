@@ -21,7 +21,7 @@ _AT_EDGE, _BOARD_SEEN = 0.25, 0.35  # share of the photo's edge that it may touc
 
 
 @dataclass(frozen=True, slots=True)
-class Cutout:
+class Foreground:
     """An object without its background.
 
     Attributes:
@@ -33,7 +33,7 @@ class Cutout:
     light: NDArray[np.float32]
 
 
-def cut_out(pixels: NDArray[np.uint8]) -> Cutout | None:
+def find_foreground(pixels: NDArray[np.uint8]) -> Foreground | None:
     """Find the one object that lies on a plain board.
 
     Args:
@@ -55,7 +55,7 @@ def cut_out(pixels: NDArray[np.uint8]) -> Cutout | None:
     edge = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
     if seen < _BOARD_SEEN or not _LEAST < mask.mean() < _MOST or edge.mean() > _AT_EDGE:
         return None
-    return Cutout(mask, light)
+    return Foreground(mask, light)
 
 
 def _board(photo: NDArray[np.float32]) -> tuple[NDArray[np.float32], float] | None:

@@ -1,4 +1,4 @@
-"""Photos as one array on disk, small and of one size, so that an epoch decodes nothing."""
+"""Photos to learn from as one array on disk, small and of one size, so that an epoch decodes nothing."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,26 +8,23 @@ from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from ecosorter.photos import open_photo
+from ecosorter.preprocess import PreprocessSpec, load_pixels
 from ecosorter.progress import Advance
-from ecosorter.training.fit.augment import Photo
-from ecosorter.training.fit.foreground import Cutout, cut_out
+from ecosorter.training.fit.augment import TrainingPhoto
+from ecosorter.training.fit.foreground import Foreground, find_foreground
 from ecosorter.training.fit.processes import once
 
-SIDE = 256
-"""Side of the stored photos: stretched to a square, since the predictor stretches too."""
-
-_LIGHT = 200.0  # a cutout's light 0..1.27 as a byte
+_SIDE = 256  # of the stored squares at least: a network in training zooms into them
+_LIGHT = 200.0  # light 0..1.27 as a byte
 _WORKERS = 4
 
 
-class Photos(Sequence[Photo]):
-    """Photos and cut-out objects, read from disk when they are asked for.
+class Photos(Sequence[TrainingPhoto]):
+    """Photos and the objects found in them, read from disk when they are asked for.
 
     Attributes:
-        pixels: RGB uint8 ``[n, SIDE, SIDE, 3]``.
+        pixels: RGB uint8 ``[n, side, side, 3]``.
     """
 
     def __init__(self, pixels: NDArray[np.uint8], places: NDArray[np.int64], planes: NDArray[np.uint8]) -> None:
@@ -37,29 +34,31 @@ class Photos(Sequence[Photo]):
         return len(self.pixels)
 
     @overload
-    def __getitem__(self, index: int) -> Photo: ...
+    def __getitem__(self, index: int) -> TrainingPhoto: ...
     @overload
-    def __getitem__(self, index: slice) -> Sequence[Photo]: ...
-    def __getitem__(self, index: int | slice) -> Photo | Sequence[Photo]:
+    def __getitem__(self, index: slice) -> Sequence[TrainingPhoto]: ...
+    def __getitem__(self, index: int | slice) -> TrainingPhoto | Sequence[TrainingPhoto]:
         """Return one photo, or some."""
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         place = self._places[index]
         if place < 0:
-            return Photo(self.pixels[index])
+            return TrainingPhoto(self.pixels[index])
         plane = self._planes[place]
-        return Photo(self.pixels[index], Cutout(plane[..., 0] > 0, plane[..., 1:].astype(np.float32) / _LIGHT))
+        return TrainingPhoto(
+            self.pixels[index], Foreground(plane[..., 0] > 0, plane[..., 1:].astype(np.float32) / _LIGHT)
+        )
 
     def __deepcopy__(self, memo: object) -> "Photos":
         """Return this one: nothing changes it, and Lightning copies the task for its averages."""
         return self
 
-    def take(self, rows: NDArray[np.int64]) -> "Picked":
+    def take(self, rows: NDArray[np.int64]) -> "SomePhotos":
         """Return some of the photos, as a view."""
-        return Picked(self, rows)
+        return SomePhotos(self, rows)
 
 
-class Picked(Sequence[Photo]):
+class SomePhotos(Sequence[TrainingPhoto]):
     """Some of the photos of a `Photos`, in an order of their own."""
 
     def __init__(self, photos: Photos, rows: NDArray[np.int64]) -> None:
@@ -69,10 +68,10 @@ class Picked(Sequence[Photo]):
         return len(self._rows)
 
     @overload
-    def __getitem__(self, index: int) -> Photo: ...
+    def __getitem__(self, index: int) -> TrainingPhoto: ...
     @overload
-    def __getitem__(self, index: slice) -> Sequence[Photo]: ...
-    def __getitem__(self, index: int | slice) -> Photo | Sequence[Photo]:
+    def __getitem__(self, index: slice) -> Sequence[TrainingPhoto]: ...
+    def __getitem__(self, index: int | slice) -> TrainingPhoto | Sequence[TrainingPhoto]:
         """Return one photo, or some."""
         if isinstance(index, slice):
             return [self._photos[int(i)] for i in self._rows[index]]
@@ -80,13 +79,20 @@ class Picked(Sequence[Photo]):
 
 
 def store_photos(
-    paths: Sequence[Path], on_board: NDArray[np.bool_], folder: Path, advance: Advance, *, first: bool = True
+    paths: Sequence[Path],
+    on_board: NDArray[np.bool_],
+    spec: PreprocessSpec,
+    folder: Path,
+    advance: Advance,
+    *,
+    first: bool = True,
 ) -> Photos:
-    """Decode every photo once, cut objects off boards, and keep both in `folder`; what is there already is used.
+    """Decode every photo once, find objects on boards, and keep both in `folder`; what is there already is used.
 
     Args:
         paths: the photos.
         on_board: bool ``[n]``: whether the photo may show an object on a plain board.
+        spec: the rule of the bundle. Photos are stored as the squares that it cuts or stretches, only larger.
         folder: of this very list of photos.
         advance: called with 1 after each photo.
         first: whether this is the first of the processes of a run; any other waits for it.
@@ -94,14 +100,16 @@ def store_photos(
     Raises:
         PhotoError: a photo cannot be used.
     """
-    files = [folder / name for name in ("photos.npy", "places.npy", "cutouts.npy")]
+    files = [folder / name for name in ("photos.npy", "places.npy", "foregrounds.npy")]
+    large = enlarged(spec)
+    side = large.size
 
     def store(part: Path) -> None:
         places = np.full(len(paths), -1, np.int64)
         planes: list[NDArray[np.uint8]] = []
-        pixels = np.lib.format.open_memmap(part, "w+", np.uint8, (len(paths), SIDE, SIDE, 3))
+        pixels = np.lib.format.open_memmap(part, "w+", np.uint8, (len(paths), side, side, 3))
         with ThreadPoolExecutor(_WORKERS) as pool:
-            for i, (photo, found) in enumerate(pool.map(_prepared, paths, on_board)):
+            for i, (photo, found) in enumerate(pool.map(partial(_prepared, spec=large), paths, on_board)):
                 pixels[i] = photo
                 if found is not None:
                     places[i] = len(planes)
@@ -109,19 +117,25 @@ def store_photos(
                 advance(1)
         pixels.flush()
         np.save(files[1], places)
-        np.save(files[2], np.stack(planes) if planes else np.empty((0, SIDE, SIDE, 4), np.uint8))
+        np.save(files[2], np.stack(planes) if planes else np.empty((0, side, side, 4), np.uint8))
 
     once(files[0], store, first=first)  # the file that comes last
     load = partial(np.load, mmap_mode="r")
     return Photos(load(files[0]), load(files[1]), load(files[2]))
 
 
-def _prepared(path: Path, on_board: bool) -> tuple[NDArray[np.uint8], Cutout | None]:
-    image = open_photo(path, at_least=(SIDE, SIDE)).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-    pixels = np.asarray(image)
-    return pixels, cut_out(pixels) if on_board else None
+def enlarged(spec: PreprocessSpec) -> PreprocessSpec:
+    """Return the rule that shows the same part of a whole photo, in more pixels."""
+    side = max(_SIDE, spec.size)
+    shorter = None if spec.shorter_side is None else round(spec.shorter_side * side / spec.size)
+    return spec.model_copy(update={"size": side, "shorter_side": shorter, "zooms": (1.0,)})
 
 
-def _packed(cutout: Cutout) -> NDArray[np.uint8]:
-    light = (cutout.light * _LIGHT).clip(0, 255)
-    return np.concatenate([cutout.mask[..., None], light], axis=-1).astype(np.uint8)
+def _prepared(path: Path, on_board: bool, spec: PreprocessSpec) -> tuple[NDArray[np.uint8], Foreground | None]:
+    pixels = load_pixels(path, spec)
+    return pixels, find_foreground(pixels) if on_board else None
+
+
+def _packed(found: Foreground) -> NDArray[np.uint8]:
+    light = (found.light * _LIGHT).clip(0, 255)
+    return np.concatenate([found.mask[..., None], light], axis=-1).astype(np.uint8)
