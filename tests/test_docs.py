@@ -270,7 +270,7 @@ def test_short_names_of_backbones_are_described() -> None:
     (names,) = (
         ast.literal_eval(node.value)
         for node in tree.body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SHORT_NAMES"
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "HUB_IDS"
     )
     (row,) = (row for table in tables("docs/recipes.md") for row in table.rows if "resnet18" in code(row[0]))
     assert dict(zip(code(row[0]), code(row[1]), strict=True)) == names
