@@ -63,6 +63,7 @@ def keystrokes() -> list[float]:
     from ecosorter.serving.settings import Access  # noqa: PLC0415
     from tests.serving.page.conftest import FLAGS  # noqa: PLC0415
     from tests.serving.page.site import running  # noqa: PLC0415
+    from tests.serving.page.steps import with_items  # noqa: PLC0415
     from tests.tiny import tiny_bundle  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
@@ -71,7 +72,7 @@ def keystrokes() -> list[float]:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
             page = browser.new_page(viewport={"width": 360, "height": 740}, locale="id")
             page.goto(f"http://127.0.0.1:{port}/")
-            page.wait_for_function("async () => (await (await caches.open('dictionary')).keys()).length === 2")
+            with_items(page)
             page.fill("#ask", "botol")
             page.wait_for_selector("#ask-list [role=option]")
             page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": _SLOWER})

@@ -21,6 +21,12 @@ def heading(page: Page) -> str:
     return page.locator("[data-screen]:not([hidden]) h1").inner_text()
 
 
+def with_items(page: Page) -> None:
+    """Wait until the items of both languages are kept on the device."""
+    while page.evaluate("async () => (await (await caches.open('dictionary')).keys()).length") < 2:
+        page.wait_for_timeout(50)
+
+
 def walk(page: Page, pictures: Pictures, broken: Path, *, correct: bool) -> Iterator[str]:
     """Visit every screen of the start page; yield the name of each while it is there."""
     yield "start"

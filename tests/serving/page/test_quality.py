@@ -13,7 +13,7 @@ from ecosorter.guidance import schemes
 from ecosorter.texts import LANGUAGES
 from tests.serving.page.conftest import GLASS, SIZES, Service
 from tests.serving.page.site import Wire
-from tests.serving.page.steps import Pictures, give, walk
+from tests.serving.page.steps import Pictures, give, walk, with_items
 from tests.serving.page.test_review import add, sign_in
 from tests.tiny import photo
 
@@ -107,7 +107,7 @@ def test_the_items_of_a_language_are_small(wire: Wire, language: str) -> None:
 def test_the_next_visit_asks_what_the_service_knows_and_nothing_of_the_page(visit: Visit, wire: Wire) -> None:
     page = visit()
     page.evaluate("async () => { await navigator.serviceWorker.ready; }")
-    page.wait_for_function("async () => (await (await caches.open('dictionary')).keys()).length === 2")
+    with_items(page)
     first = wire.sent
     page.reload()
     page.wait_for_selector("html[data-ready]")

@@ -11,13 +11,21 @@ let known = { classes: [], schemes: [], default: null };
 export function loadCatalog() {
   const lang = language();
   const copy = recall(`catalog.${lang}`);
-  known = copy ? JSON.parse(copy) : { classes: [], schemes: [], default: null };
-  return Promise.all([api.classes(lang), api.schemes(lang)]).then(([{ classes }, schemes]) => {
-    if (lang !== language()) return; // switched meanwhile
-    known = { classes, schemes: schemes.schemes, default: schemes.default };
-    remember(`catalog.${lang}`, JSON.stringify(known));
+  if (copy) known = JSON.parse(copy); // else what there is: names in the other language are better than none
+  return fetchCatalog(lang).then((fresh) => {
+    if (lang === language()) known = fresh; // else it was switched meanwhile
   });
 }
+
+/** Fetch what the service knows in a language, and keep it on the device. */
+export async function fetchCatalog(lang) {
+  const [{ classes }, schemes] = await Promise.all([api.classes(lang), api.schemes(lang)]);
+  const fresh = { classes, schemes: schemes.schemes, default: schemes.default };
+  remember(`catalog.${lang}`, JSON.stringify(fresh));
+  return fresh;
+}
+
+export const keepsCatalog = (lang) => recall(`catalog.${lang}`) !== null;
 
 export const classList = () => known.classes;
 export const schemeList = () => known.schemes;

@@ -2,7 +2,7 @@
 // is drawn; the last copy stays on the device, so that asking by name needs no network.
 
 import * as api from "./api.js";
-import { schemeId } from "./catalog.js";
+import { fetchCatalog, keepsCatalog, schemeId } from "./catalog.js";
 import { makeSearch } from "./search.js";
 import { unpack } from "./unpack.js";
 import { LANGUAGES, language } from "./words.js";
@@ -54,6 +54,7 @@ export async function fetchOtherLanguage() {
   if (navigator.connection?.saveData) return;
   const kept = await openKept();
   for (const lang of LANGUAGES) {
+    if (!keepsCatalog(lang)) await fetchCatalog(lang).catch(() => null);
     const wanted = address(schemeId(), lang);
     if (kept && !(await kept.match(wanted))) await fetchFresh(wanted, kept);
   }
