@@ -11,25 +11,29 @@ const PATIENT = 5; // tries after which something is given up
 const LARGE = 500_000; // bytes; what shrink.js makes has fewer
 const PAUSE = 20; // seconds before what has failed once is tried again
 const LANES = ["small", "large"];
-let running = null;
-let again = false;
+const LONGEST_PAUSE = 60; // seconds between looks for a service that is out of reach
+const running = new Map(); // by lane
+const again = new Set(); // lanes with something new
+let outOfReach = 0; // times in a row
 
 /** Send what waits, one after the other. Returns {left, retryAfter}: how many still wait, seconds to leave it alone. */
-export function flush() {
-  again = true; // also for what came in while the last one was about to stop
-  running ??= untilNothingNew().finally(() => (running = null));
-  return running;
+export async function flush() {
+  const pauses = (await Promise.all(LANES.map(drain))).filter(Boolean);
+  const left = (await items.all()).filter(isWaiting).length;
+  return { left, retryAfter: left && pauses.length ? Math.min(...pauses) : 0 };
 }
 
-async function untilNothingNew() {
-  let pauses;
-  while (again) {
-    again = false;
-    pauses = await Promise.all(LANES.map((lane) => alone(lane, () => sendAll(lane))));
-  }
-  const left = (await items.all()).filter(isWaiting).length;
-  const asked = pauses.filter(Boolean);
-  return { left, retryAfter: left && asked.length ? Math.min(...asked) : 0 };
+/** Empty a lane; what comes in while that is about to stop goes too, and no lane waits for the other. */
+function drain(lane) {
+  again.add(lane);
+  if (!running.has(lane)) running.set(lane, untilNothingNew(lane).finally(() => running.delete(lane)));
+  return running.get(lane);
+}
+
+async function untilNothingNew(lane) {
+  let pause = 0;
+  while (again.delete(lane)) pause = await alone(lane, () => sendAll(lane));
+  return pause;
 }
 
 /** One sender in a lane at a time over all tabs and the worker. Without locks (plain http) there is no worker either. */
@@ -54,11 +58,13 @@ async function sendAll(lane) {
     if (!next) return pause;
     try {
       await (next.state === "waiting" ? sendPhoto(next) : sendCorrection(next));
+      outOfReach = 0;
     } catch (problem) {
       if (!(problem instanceof api.Problem)) throw problem;
       if (!(await isItsOwn(problem))) {
         if (next.state === "waiting") await items.change(next.id, { held: problem.status ? "busy" : "offline" });
-        return problem.status ? problem.retryAfter || PAUSE : 0;
+        if (problem.status) return problem.retryAfter || PAUSE;
+        return navigator.onLine ? Math.min(2 ** outOfReach++, LONGEST_PAUSE) : 0; // else the browser says when it is
       }
       tried.add(`${next.id} ${next.state}`);
       const tries = triesOf(next) + 1;
