@@ -36,6 +36,7 @@ from ecosorter.decision import Thresholds
 from ecosorter.preprocess import PreprocessSpec, decode_views
 from ecosorter.teaching.bank import make_bank, read_bank
 from ecosorter.teaching.refit import balanced_weights
+from ecosorter.teaching.result import TeachResult
 from ecosorter.teaching.teach import teach
 from ecosorter.training.backbones.edgetpu import FEATURES
 from ecosorter.training.backbones.find import find_backbone
