@@ -25,7 +25,7 @@ from ecosorter.datasets.cache import Cache
 from ecosorter.datasets.dataset import read_dataset
 from ecosorter.datasets.photoset import PhotoSet, usable_photos
 from ecosorter.evaluation.metrics import macro_recall
-from ecosorter.evaluation.protocols import groups_left_out
+from ecosorter.evaluation.protocols import groups_left_out, promise_weights
 from ecosorter.progress import Progress
 from ecosorter.training.backbones.find import find_backbone
 from ecosorter.training.fit.linear_probe import fit_linear
@@ -96,15 +96,21 @@ def measured(
         recipe: the groups, and how the head is held.
     """
     labels, sources = photos.labels, np.array([row.source for row in photos.rows])
+    counting = sources[promise_weights([row.label for row in photos.rows], sources.tolist()) > 0]
+    groups = groups_left_out(recipe.evaluation.left_out, sources.tolist())
     mean, largest, learned = [], [], []
     for draw in range(draws):
         recall: dict[str, float] = {}
-        for group in groups_left_out(recipe.evaluation.left_out, sources.tolist()):
+        for group in groups:
+            if not np.isin(group, counting).any():  # it could not show anything
+                continue
             others, away = photos.hold_out(group)
             rows = choose(photos, others, np.random.default_rng([draw, len(recall)]))
             learned.append([len(np.unique(values)) for values in (sources[rows], rows, labels[rows])])
             answer = _head(views[rows, 0], labels[rows], sources[rows], len(photos.classes), recipe)
             for source, mine in away.items():
+                if source not in counting:
+                    continue
                 recall[source] = macro_recall(answer(views[mine].mean(axis=1)), labels[mine])
         mean.append(float(np.mean(list(recall.values()))))
         largest.append(recall.get(LARGEST, np.nan))
