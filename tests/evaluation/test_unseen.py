@@ -44,6 +44,7 @@ def test_a_source_of_few_classes_stands_in_the_table_and_counts_in_nothing_else(
     assert found.yardstick is not None
     assert (found.yardstick.sources, found.yardstick.worst_source) == (1, "kitchen")
     assert found.yardstick.macro_recall == pytest.approx(0.875)
+    assert found.yardstick.interval is None  # of one source it would have no width
 
 
 def test_classes_of_few_photos_do_not_count_in_a_source() -> None:

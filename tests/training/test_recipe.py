@@ -207,6 +207,12 @@ def test_an_unknown_recipe_names_the_known_ones() -> None:
         load_recipe("resnet18-smot")
 
 
+def test_a_mark_of_windows_editors_is_no_part_of_a_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(b"\xef\xbb\xbfseed = 7")
+    assert load_recipe(path).seed == 7
+
+
 @pytest.mark.parametrize("content", [b"seed = ", b"\xff\xfe", b"\x00"])
 def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.toml"

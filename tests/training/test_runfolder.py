@@ -44,3 +44,11 @@ def test_a_finished_run_gives_its_result_back(tmp_path: Path) -> None:
     folder.finish(result)
     assert folder.finished() == result
     assert not folder.checkpoints.exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        RunFolder(tmp_path / "file" / "run").check()
+    RunFolder(tmp_path / "new" / "run").check()
+    assert list((tmp_path / "new" / "run").iterdir()) == []

@@ -143,7 +143,9 @@ def _unseen(found: "Unseen", text: Mapping[str, str]) -> Table:
     for key in ("aside", "yardstick"):
         if mean := getattr(found, key):
             name = text[f"{key}_mean"].format(number=mean.sources)
-            recall = f"{mean.macro_recall:.3f} ({mean.interval[0]:.3f} - {mean.interval[1]:.3f})"
+            recall = f"{mean.macro_recall:.3f}"
+            if mean.interval:
+                recall += f" ({mean.interval[0]:.3f} - {mean.interval[1]:.3f})"
             table.add_row(name, "", recall, *_rates(mean.top2_accuracy, mean.coverage, mean.answered_accuracy))
             table.add_row(f"  {text['worst']}: {mean.worst_source}", "", f"{mean.worst:.3f}", "", "", "")
     for name, source in sorted(found.sources.items(), key=lambda pair: not pair[1].counts):

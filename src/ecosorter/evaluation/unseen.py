@@ -46,7 +46,9 @@ class Yardstick(_Figures):
 
     Attributes:
         sources: how many.
-        macro_recall: mean of theirs, with `interval`: 95 %, by resampling sources (Efron and Tibshirani 1993).
+        macro_recall: mean of theirs.
+        interval: of that mean, 95 %, by resampling sources (Efron and Tibshirani 1993); None where it would have no
+            width, as of a single source.
         top2_accuracy: mean of theirs.
         worst: the least macro recall, of the source `worst_source`.
         coverage: mean of theirs.
@@ -55,7 +57,7 @@ class Yardstick(_Figures):
 
     sources: int
     macro_recall: float
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
     top2_accuracy: float
     worst: float
     worst_source: str
@@ -126,7 +128,7 @@ def _yardstick(sources: Mapping[str, UnseenSource], seed: int) -> Yardstick | No
     return Yardstick(
         sources=len(sources),
         macro_recall=float(recalls.mean()),
-        interval=(float(low), float(high)),
+        interval=(float(low), float(high)) if low < high else None,
         top2_accuracy=float(np.mean([one.top2_accuracy for one in sources.values()])),
         worst=sources[worst].macro_recall,
         worst_source=worst,

@@ -65,6 +65,8 @@ class Measurement:
         else:
             measured, learnt = self._measure_out_of_fold(plan)
         compared = self._holdout(plan.compared, self._fit(plan.compared))[0] if plan.compared else None
+        if compared and not (compared.leaky or measured.record.leaky):
+            compared = None  # SMOTE had nothing to add: two honest figures of the same would only puzzle
         apart = {name: self._score(learnt, rows, measured.calibration) for name, rows in held_out.items()}
         result = RunResult(
             id=self._folder.id,

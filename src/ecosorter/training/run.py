@@ -83,6 +83,8 @@ def train(
         recipe, fold_number = recipe.model_copy(update={"evaluation": kfold}), 0
     if not recipe.finetune:
         head_device(recipe.trainer)  # refuses before the work, not after it
+    folder = RunFolder(out)
+    folder.check()
     backbone = find_backbone(recipe.features.backbone)
     spec, assumed = (recipe.features.preprocess, []) if recipe.features.preprocess else backbone.preprocess()
     first = not recipe.finetune or _is_first(recipe)
@@ -90,7 +92,6 @@ def train(
     usable = usable_photos(read_dataset(photos, own_classes=own_classes), cache, progress)
     usable.check_sources(hold_out)
 
-    folder = RunFolder(out)
     created = folder.claim(
         {
             "recipe": recipe.model_dump(mode="json"),

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ecosorter.errors import RunError
-from ecosorter.files import write_text
+from ecosorter.files import check_place, write_text
 from ecosorter.training.results import RunResult
 from ecosorter.training.waiting import once, wait_for
 
@@ -41,6 +41,15 @@ class RunFolder:
     def id(self) -> str:
         """The run's name: that of its folder."""
         return self.path.resolve().name
+
+    def check(self) -> None:
+        """Find out before any work whether the folder can be written.
+
+        Raises:
+            OSError: it cannot be made or written, or the disk is full.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        check_place(self._request)
 
     def claim(self, request: dict[str, Any], *, first: bool = True) -> str:
         """Take the folder for a run, or go on with the same run.

@@ -81,7 +81,7 @@ def _read(folder: str, name_or_path: str | Path) -> dict[str, Any]:
             f"Give the path of a TOML file or one of: {', '.join(names)}."
         )
     try:
-        return {"name": Path(name_or_path).stem, **tomllib.loads(source.read_text(encoding="utf-8"))}
+        return {"name": Path(name_or_path).stem, **tomllib.loads(source.read_text(encoding="utf-8-sig"))}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RecipeError(f"The recipe {name_or_path} cannot be read as TOML: {error}.") from error
 
