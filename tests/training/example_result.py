@@ -63,6 +63,7 @@ def scores_of(answers: Sequence[LabelledPrediction], classes: Sequence[str]) -> 
         loss=float(-np.log(table[np.arange(len(true)), true]).mean()),
         accuracy=accuracy,
         accuracy_interval=(accuracy - margin, min(1.0, accuracy + margin)),
+        top2_accuracy=float((np.argsort(-table, axis=1)[:, :2] == true[:, None]).any(axis=1).mean()),
         macro_f1=float(f1.mean()),
         macro_recall=float(recall.mean()),
         per_class={
@@ -138,7 +139,9 @@ def example_result(
         id="20260301-1405-resnet18-smote",
         created="2026-03-01T14:05:09+00:00",
         classes=tuple(classes),
+        protocol="holdout",
         recipe={
+            "evaluation": {"protocol": "holdout", "aside": []},
             "name": "resnet18-smote",
             "backbone": {"name": "resnet18", "output": "pooled"},
             "balance": {"method": "smote", "when": "after-split", "neighbours": 5},

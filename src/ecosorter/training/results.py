@@ -108,7 +108,7 @@ class RunResult(_Result):
         return unseen(
             self.held_out if held_out is None else held_out,
             self.left_out_together,
-            self.recipe["evaluation"]["aside"],
+            self.recipe.get("evaluation", {}).get("aside", ()),
         )
 
 
