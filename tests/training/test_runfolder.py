@@ -23,9 +23,9 @@ def test_another_request_is_refused_with_the_difference(tmp_path: Path) -> None:
 
 def test_another_process_takes_no_folder_but_wants_the_same(tmp_path: Path) -> None:
     first = RunFolder(tmp_path / "run").claim(REQUEST)
-    assert RunFolder(tmp_path / "run").claim(REQUEST, first=False) == first
+    assert RunFolder(tmp_path / "run").claim(REQUEST, rank=1) == first
     with pytest.raises(RunError, match=r"sources\.a is"):
-        RunFolder(tmp_path / "run").claim({**REQUEST, "sources": {"a": "456"}}, first=False)
+        RunFolder(tmp_path / "run").claim({**REQUEST, "sources": {"a": "456"}}, rank=1)
 
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:

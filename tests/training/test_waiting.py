@@ -44,7 +44,7 @@ def test_who_waits_says_so_and_makes_nothing(tmp_path: Path, monkeypatch: pytest
     handler = TheFirst()
     logging.getLogger(waiting.__name__).addHandler(handler)
     try:
-        once(path, lambda part: part.write_text("from another"), first=False)
+        once(path, lambda part: part.write_text("from another"), rank=1)
     finally:
         logging.getLogger(waiting.__name__).removeHandler(handler)
     assert path.read_text() == "from the first"

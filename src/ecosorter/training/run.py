@@ -87,8 +87,8 @@ def train(
     folder.check()
     backbone = find_backbone(recipe.features.backbone)
     spec, assumed = (recipe.features.preprocess, []) if recipe.features.preprocess else backbone.preprocess()
-    first = not recipe.finetune or _is_first(recipe)
-    progress = progress if progress and first else Silent()
+    rank = _rank(recipe) if recipe.finetune else 0
+    progress = progress if progress and not rank else Silent()
     usable = usable_photos(read_dataset(photos, own_classes=own_classes), cache, progress)
     usable.check_sources(hold_out)
 
@@ -101,7 +101,7 @@ def train(
             "hold_out": list(hold_out),
             "folds": fold_number,
         },
-        first=first,
+        rank=rank,
     )
     if done := folder.finished():
         progress.note(Note(key="finished", values={"run": str(out)}).say(language))
@@ -110,7 +110,7 @@ def train(
     seen, held_out = usable.hold_out(hold_out)
     plan = make_plan(usable, seen, recipe, fold_number)
     learner = _learner(usable, recipe, backbone, spec, cache, folder, progress, pool)
-    if not first:
+    if rank:
         _help(learner, plan)
         return folder.wait()
     # Two runs may be called alike; the date tells them apart and stays when a run goes on.
@@ -163,10 +163,10 @@ def _range_photos(photos: PhotoSet, recipe: Recipe) -> Files:
     return spare if len(spare) >= RANGE_PHOTOS else photos.files
 
 
-def _is_first(recipe: Recipe) -> bool:
-    from ecosorter.training.fit.processes import is_first  # noqa: PLC0415  # it brings Lightning
+def _rank(recipe: Recipe) -> int:
+    from ecosorter.training.fit.processes import global_rank  # noqa: PLC0415  # it brings Lightning
 
-    return is_first(recipe.trainer)
+    return global_rank(recipe.trainer)
 
 
 def _help(learner: Learner, plan: Plan) -> None:

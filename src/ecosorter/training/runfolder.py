@@ -51,12 +51,12 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         check_place(self._request)
 
-    def claim(self, request: dict[str, Any], *, first: bool = True) -> str:
+    def claim(self, request: dict[str, Any], *, rank: int = 0) -> str:
         """Take the folder for a run, or go on with the same run.
 
         Args:
             request: everything that decides the figures, as plain JSON data.
-            first: whether this is the first of the processes of this run; any other waits for it.
+            rank: of this process; the first one, 0, takes the folder, and any other waits for it.
 
         Returns:
             When the run was first started, ISO 8601 in UTC.
@@ -64,7 +64,7 @@ class RunFolder:
         Raises:
             RunError: when the folder holds another run, or something else.
         """
-        once(self._request, lambda part: self._take(part, request), first=first)
+        once(self._request, lambda part: self._take(part, request), rank=rank)
         known = json.loads(self._request.read_text(encoding="utf-8"))
         created: str = known.pop("created")
         different = _differences(known, json.loads(json.dumps(request)))

@@ -15,18 +15,18 @@ _SECONDS_BETWEEN_WORDS = 300
 _log = logging.getLogger(__name__)
 
 
-def once(path: Path, make: Callable[[Path], object], *, first: bool = True) -> None:
+def once(path: Path, make: Callable[[Path], object], *, rank: int = 0) -> None:
     """Make a file that is not there yet: the first process makes it, any other waits until it is there.
 
     Args:
         path: the file, in a folder that all processes see.
         make: as in `write_whole`.
-        first: whether this process is the first.
+        rank: of this process.
 
     Raises:
         RunError: the first process has ended without making it.
     """
-    if not first:
+    if rank:
         wait_for(path)
     elif not path.is_file():
         write_whole(path, make)

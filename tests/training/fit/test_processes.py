@@ -2,7 +2,7 @@
 
 import pytest
 
-from ecosorter.training.fit.processes import is_first
+from ecosorter.training.fit.processes import global_rank
 from ecosorter.training.recipe import Trainer
 
 ALONE = Trainer(accelerator="cpu")
@@ -28,4 +28,4 @@ def test_the_first_is_who_lightning_says(
 ) -> None:
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    assert is_first(trainer) is first
+    assert (global_rank(trainer) == 0) is first

@@ -19,7 +19,7 @@ from ecosorter.progress import Advance
 from ecosorter.training.features import normalised_images
 from ecosorter.training.fit.augment import TrainingPhoto, augment
 from ecosorter.training.fit.network import WasteNet
-from ecosorter.training.fit.processes import is_first, run
+from ecosorter.training.fit.processes import global_rank, run
 from ecosorter.training.quiet import quietly
 from ecosorter.training.recipe import Augment, Finetune, Trainer
 
@@ -192,7 +192,7 @@ def finetune(
         task = FinetuneTask(network, photos, labels, weights, recipe, rule, spec, seed, advance, scores)
         network.train()
         _run(task, recipe, trainer, last)
-        if not is_first(trainer):
+        if global_rank(trainer):
             return task.losses
         write_whole(finished, lambda part: torch.save(_averaged(last), part))
         last.unlink()  # three times as large, and of no more use

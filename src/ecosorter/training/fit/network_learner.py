@@ -27,7 +27,7 @@ from ecosorter.training.fit.linear_probe import fit_linear
 from ecosorter.training.fit.network import WasteNet, feature_width
 from ecosorter.training.fit.pixels import store_photos
 from ecosorter.training.fit.predict import predict, whole_features
-from ecosorter.training.fit.processes import is_first
+from ecosorter.training.fit.processes import global_rank
 from ecosorter.training.recipe import Finetune, Recipe
 from ecosorter.training.results import Epoch, OnEpoch, Part
 from ecosorter.training.waiting import once
@@ -66,15 +66,15 @@ class NetworkLearner:
     ) -> None:
         self.photos, self.recipe, self.rule, self.spec, self.folder = photos, recipe, rule, spec, folder
         self._backbone, self.progress = backbone, progress
-        self.first = is_first(recipe.trainer)
+        self.rank = global_rank(recipe.trainer)
         network = self.pretrained()  # before hours of work, to learn whether it can be had
         self.paths = [row.path for row in photos.rows]
         self.sources = np.array([row.source for row in photos.rows])
         on_board = np.isin(self.sources, recipe.augment.boards)
         with progress.stage("decode", len(self.paths)) as advance:
-            self.stored = store_photos(self.paths, on_board, spec, folder / "photos", advance, first=self.first)
+            self.stored = store_photos(self.paths, on_board, spec, folder / "photos", advance, rank=self.rank)
         seen = folder / "photos" / "pretrained.npy"
-        once(seen, lambda part: np.save(part, self.see(network, self.paths)), first=self.first)
+        once(seen, lambda part: np.save(part, self.see(network, self.paths)), rank=self.rank)
         self._seen_before: NDArray[np.float32] = np.load(seen)
 
     def fit(self, job: Job, on_epoch: OnEpoch) -> "LearntNetwork":
@@ -152,7 +152,7 @@ class NetworkLearner:
             )
             torch.save({"weight": torch.from_numpy(weight), "bias": torch.from_numpy(bias)}, part)
 
-        once(kept, fitted, first=self.first)
+        once(kept, fitted, rank=self.rank)
         network.head.load_state_dict(torch.load(kept, weights_only=True))
 
 

@@ -85,7 +85,7 @@ def store_photos(
     folder: Path,
     advance: Advance,
     *,
-    first: bool = True,
+    rank: int = 0,
 ) -> Photos:
     """Decode every photo once, find objects on boards, and keep both in `folder`; what is there already is used.
 
@@ -95,7 +95,7 @@ def store_photos(
         spec: the rule of the bundle. Photos are stored as the squares that it cuts or stretches, only larger.
         folder: of this very list of photos.
         advance: called with 1 after each photo.
-        first: whether this is the first of the processes of a run; any other waits for it.
+        rank: of this process; the first one, 0, decodes, and any other waits for it.
 
     Raises:
         PhotoError: a photo cannot be used.
@@ -119,7 +119,7 @@ def store_photos(
         np.save(files[1], places)
         np.save(files[2], np.stack(planes) if planes else np.empty((0, side, side, 4), np.uint8))
 
-    once(files[0], store, first=first)  # the file that comes last
+    once(files[0], store, rank=rank)  # the file that comes last
     load = partial(np.load, mmap_mode="r")
     return Photos(load(files[0]), load(files[1]), load(files[2]))
 

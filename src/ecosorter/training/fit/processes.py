@@ -12,8 +12,8 @@ from ecosorter.training.quiet import quietly
 from ecosorter.training.recipe import Trainer
 
 
-def is_first(trainer: Trainer) -> bool:
-    """Tell whether this process is the first of those that train together, as one that trains alone is."""
+def global_rank(trainer: Trainer) -> int:
+    """Return the rank of this process among those that train together; 0 for the first, and for one that is alone."""
     with quietly("lightning.pytorch"):
         runner = lightning.Trainer(
             **trainer.model_dump(),
@@ -22,7 +22,8 @@ def is_first(trainer: Trainer) -> bool:
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-    return runner.is_global_zero
+    rank: int = runner.global_rank
+    return rank
 
 
 def run(task: lightning.LightningModule, trainer: Trainer, last: Path, **more: Any) -> None:
