@@ -116,7 +116,7 @@ def write(name: str, data: bytes) -> Any:
         (write("bundle.json", b"\xff\xfe\x00"), "not valid JSON"),
         (write("bundle.json", b"[" * 100_000), "not valid JSON"),
         (write("bundle.json", b"[]"), "JSON object"),
-        (change(format=2), "of format 2, and this program reads format 1"),
+        (change(format=3), "of format 3, and this program reads format 1 to 2"),
         (change(format=None), "of format None"),
         (change(colour="red"), r"Unknown key: 'colour'"),
         (change(preprocess__colour="red"), r"Unknown key: 'preprocess\.colour'"),

@@ -8,7 +8,8 @@ import { feedback, openSheet, thingName } from "./feedback.js";
 import * as items from "./items.js";
 import { paint } from "./overlay.js";
 import { current, fill, refresh, say, show } from "./screens.js";
-import { language, word } from "./words.js";
+import { untold } from "./untold.js";
+import { word } from "./words.js";
 
 const CHIPS = 8;
 const LEAVES = { sure: 3, likely: 2, unsure: 1 };
@@ -168,31 +169,6 @@ function adviceBox(item, advice) {
       sayAdvice((await items.get(item.id))?.guidance);
     },
   });
-}
-
-function untold(item) {
-  if (item.problem?.code === "not_sent") {
-    return [
-      el("h1", { tabindex: -1 }, word("not_sent_heading")),
-      el("p", { class: "lead" }, word("not_sent_detail", { size: megabytes(item) })),
-      el("button", { class: "button", id: "send-again", onclick: () => sendAgain(item) }, word("try_now")),
-    ];
-  }
-  if (item.state === "failed") {
-    return [el("h1", { tabindex: -1 }, word("failed_heading")), el("p", { class: "lead" }, item.problem?.detail || item.problem?.title || word("broken"))];
-  }
-  const key = { offline: "offline_detail", busy: "busy_detail", slow: "slow_detail" }[item.held] ?? "looking_detail";
-  return [
-    el("h1", { tabindex: -1 }, word({ offline: "offline_heading", slow: "slow_heading" }[item.held] ?? "looking")),
-    el("p", { class: "lead" }, word(key, { size: megabytes(item) })),
-  ];
-}
-
-const megabytes = ({ photo }) => (photo.size / 1e6).toLocaleString(language(), { maximumFractionDigits: 1 });
-
-async function sendAgain(item) {
-  await items.change(item.id, { state: "waiting", tries: 0, held: null, problem: null });
-  window.dispatchEvent(new Event("online")); // what sends (app.js) listens to it
 }
 
 /** Draw anew when the item that is seen changes, from wherever it was changed. */
