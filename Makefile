@@ -24,7 +24,6 @@ model: $(READY)  ## The model that ships, trained again from the photos; goes on
 	$(BIN)/ecosorter train ../shared/photos --recipe ecosorter --out runs/ecosorter
 	mkdir -p src/ecosorter/models && rm -rf src/ecosorter/models/ecosorter
 	cp -r runs/ecosorter/bundle src/ecosorter/models/ecosorter
-	cp runs/ecosorter/all/losses.json src/ecosorter/models/ecosorter.losses.json
 
 bench: $(READY)  ## Speed beside the published way and beside peers, on real photos
 	$(BIN)/python -m benchmarks.training
