@@ -32,6 +32,7 @@ from benchmarks.peers_report import (
     verdicts,
 )
 from benchmarks.timing import PROGRAM, Measured, evenly, machine, measured, parse_options
+from ecosorter.bundle import read_bundle
 from ecosorter.photos import find_photos
 
 RESULTS = Path("test-output/bench/peers.md")
@@ -134,6 +135,7 @@ def main() -> int:
         small = list(find_photos([options.photos]))
         sources = dict(zip(PHOTOS, [sorted((scratch / "large").iterdir()), small], strict=True))
         lists = {kind: listed(sources[kind], PHOTOS[kind], scratch / f"{kind}.txt") for kind in PHOTOS}
+        views = len(read_bundle(scratch / "int8-views").info.preprocess.zooms)
         limits = products(scratch)
         networks = alone(scratch)
         steadily = steady(scratch, lists)
@@ -145,7 +147,7 @@ def main() -> int:
         "# Beside its peers, measured by `python -m benchmarks.peers`\n",
         f"{about} Load at the end: {os.getloadavg()[0]:.1f}.",
         f"\nThe same network everywhere, {options.backbone.name} with a fitted head; medians of {ROUNDS} runs in turn.",
-        *(photos_table(kind, ways, multiplications, limits) for kind, ways in steadily.items()),
+        *(photos_table(kind, ways, multiplications, limits, views) for kind, ways in steadily.items()),
         growth_table(grown),
         alone_table(networks, limits),
         "\n## The aims\n",

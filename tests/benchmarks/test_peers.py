@@ -23,7 +23,7 @@ def test_the_better_pipeline_is_the_one_that_counts() -> None:
 
 def test_shares_of_the_limit() -> None:
     limits = {"int8": 100_000.0, "float": 50_000.0}
-    lines = photos_table("384 pixels", steady(int8=50), 1000, limits).splitlines()
+    lines = photos_table("384 pixels", steady(int8=50), 1000, limits, 2).splitlines()
     (ours,) = (line for line in lines if line.startswith("| ours, int8 |"))
     assert ours == "| ours, int8 | 50.0 | 5.0 x | 100 ms | 1.0 x | 50.0% of 100 | 100% |"
     assert "| 41 | 1.0 x | 41% |" in alone_table({"shipped": alone(41, 10)}, limits)
