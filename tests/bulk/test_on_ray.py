@@ -34,7 +34,8 @@ from ecosorter.errors import BulkError, BundleError
 from ecosorter.pool import joined, mapped
 from ecosorter.progress import Silent
 from ecosorter.training.backbones.find import find_backbone
-from ecosorter.training.features import FeatureSource
+from ecosorter.training.front import Front
+from ecosorter.training.recipe import Recipe
 from tests.bulk.work import inverse, noted, slowly
 from tests.documents import ROOT
 from tests.tiny import CLASSES, COLOURS, encoded, photo
@@ -240,12 +241,16 @@ def test_features_are_those_of_the_local_engine(pool: None, tmp_path: Path) -> N
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(encoded(Image.fromarray(pixels), "PNG"))
     backbone = find_backbone(str(networks.onnx_file(tmp_path / "net/model.onnx").parent))
-    source = FeatureSource(backbone, backbone.preprocess()[0], "pooled")
+    recipe = Recipe(name="")
     photos = usable_photos(read_dataset([tmp_path / "photos"]), Cache(tmp_path / "facts"), Silent())
     here, there = Cache(tmp_path / "here"), Cache(tmp_path / "there")
-    expected = photos.table(source, here, 16, Silent())
-    found = photos.table(source, there, 16, Silent(), joined(None))
-    np.testing.assert_allclose(found.features, expected.features, rtol=1e-6)
+
+    def front(cache: Cache) -> Front:
+        return Front(backbone, backbone.preprocess()[0], recipe, photos.files, [], photos.classes, cache)
+
+    expected = front(here).features(lambda _: None, (1.0,))
+    found = front(there).features(lambda _: None, (1.0,), joined(None))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
     assert there.usage().entries == here.usage().entries
 
 
