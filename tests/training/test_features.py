@@ -11,6 +11,7 @@ from ecosorter.datasets.cache import Cache
 from ecosorter.errors import BackboneError, PhotoError
 from ecosorter.preprocess import decode_pixels
 from ecosorter.training.backbones.find import find_backbone
+from ecosorter.training.backbones.graphs import front_graph
 from ecosorter.training.features import Engine, FeatureSource, OnnxEngine, Output, TorchEngine, extract
 from tests.training import networks
 
@@ -49,7 +50,7 @@ class Counted:
 @pytest.fixture
 def engine(tmp_path: Path) -> Counted:
     source = source_of(networks.onnx_file(tmp_path / "net/model.onnx"))
-    return Counted(OnnxEngine(source.spec, source.backbone.graph(32, Cache(tmp_path / "graphs"))))
+    return Counted(OnnxEngine(front_graph(source.spec, source.backbone.graph(32, Cache(tmp_path / "graphs")))))
 
 
 def test_features_are_those_of_the_network_in_the_order_of_the_photos(
@@ -134,7 +135,7 @@ def test_torch_and_onnx_agree(grey: bool, photos: list[Photo], cache: Cache, tmp
     source = source_of(networks.mobilenet_folder(tmp_path / "net"))
     spec = source.spec.model_copy(update={"grey": grey})
     pixels = np.stack([decode_pixels(path, spec) for path, _ in photos])
-    ours = OnnxEngine(spec, source.backbone.graph(32, cache))(pixels)
+    ours = OnnxEngine(front_graph(spec, source.backbone.graph(32, cache)))(pixels)
     theirs = TorchEngine(spec, source.backbone.body())(pixels)
     for a, b in zip(ours, theirs, strict=True):
         assert a is not None

@@ -83,13 +83,14 @@ def train(
         recipe, fold_number = recipe.model_copy(update={"evaluation": kfold}), 0
     if not recipe.finetune:
         head_device(recipe.trainer)  # refuses before the work, not after it
-    folder = RunFolder(out)
-    folder.check()
     backbone = find_backbone(recipe.features.backbone)
     spec, assumed = (recipe.features.preprocess, []) if recipe.features.preprocess else backbone.preprocess()
     rank = _rank(recipe) if recipe.finetune else 0
     progress = progress if progress and not rank else Silent()
-    usable = usable_photos(read_dataset(photos, own_classes=own_classes), cache, progress)
+    dataset = read_dataset(photos, own_classes=own_classes)
+    folder = RunFolder(out)
+    folder.check()  # only now: a mistake in the command makes no folder
+    usable = usable_photos(dataset, cache, progress)
     usable.check_sources(hold_out)
 
     created = folder.claim(

@@ -28,7 +28,7 @@ def test_dropout_keeps_the_mean_of_what_a_layer_gives() -> None:
 
 
 def test_one_seed_gives_the_first_weights_that_torch_would_give() -> None:
-    head = make_head(HeadRecipe(hidden=(6, 5)), 8, 3, seed=7)
+    head = make_head(HeadRecipe(kind="perceptron", hidden=(6, 5)), 8, 3, seed=7)
     torch.manual_seed(7)
     for mine, layer in zip(head.linear, Head([8, 6, 5, 3], 0.5).linear, strict=True):
         torch.testing.assert_close(mine.weight, layer.weight, rtol=0, atol=0)
