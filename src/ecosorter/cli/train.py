@@ -68,6 +68,7 @@ def train(
     # torch comes in here, which takes seconds: after the recipe was found to be right
     with _all_to_stay():
         from ecosorter.datasets.cache import Cache  # noqa: PLC0415
+        from ecosorter.training.run import rank_of  # noqa: PLC0415
         from ecosorter.training.run import train as run  # noqa: PLC0415
         from ecosorter.training.tracking.tracker import open_tracker  # noqa: PLC0415
 
@@ -89,7 +90,8 @@ def train(
             pool=joined(ray_address) if engine == "ray" else None,
             progress=bars,
         )
-    _print(result, folder, words)
+    if not rank_of(chosen):  # of several processes, the first tells
+        _print(result, folder, words)
 
 
 @contextmanager

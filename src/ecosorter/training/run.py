@@ -85,7 +85,7 @@ def train(
         head_device(recipe.trainer)  # refuses before the work, not after it
     backbone = find_backbone(recipe.features.backbone)
     spec, assumed = (recipe.features.preprocess, []) if recipe.features.preprocess else backbone.preprocess()
-    rank = _rank(recipe) if recipe.finetune else 0
+    rank = rank_of(recipe)
     progress = progress if progress and not rank else Silent()
     dataset = read_dataset(photos, own_classes=own_classes)
     folder = RunFolder(out)
@@ -164,7 +164,10 @@ def _range_photos(photos: PhotoSet, recipe: Recipe) -> Files:
     return spare if len(spare) >= RANGE_PHOTOS else photos.files
 
 
-def _rank(recipe: Recipe) -> int:
+def rank_of(recipe: Recipe) -> int:
+    """Return the rank of this process in a run: 0 for the first and for heads, which one process fits."""
+    if not recipe.finetune:
+        return 0
     from ecosorter.training.fit.processes import global_rank  # noqa: PLC0415  # it brings Lightning
 
     return global_rank(recipe.trainer)

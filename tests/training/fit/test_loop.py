@@ -13,9 +13,9 @@ import torch
 from ecosorter.errors import RunError
 from ecosorter.training.fit.heads import make_head
 from ecosorter.training.fit.loop import Fitted, fit, logits
-from ecosorter.training.fit.rows import FeatureRows, Part
+from ecosorter.training.fit.rows import FeatureRows
 from ecosorter.training.recipe import EarlyStopping, Fit, Head, Plateau, Trainer
-from ecosorter.training.results import Epoch
+from ecosorter.training.results import Epoch, Part
 
 CLASSES = 3
 STOPPING = EarlyStopping(patience=2)
