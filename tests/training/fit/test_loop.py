@@ -32,7 +32,7 @@ def blobs(*, noise: float = 1.0) -> dict[Part, FeatureRows]:
 
 def run(folder: Path, seen: list[Epoch] | None = None, *, noise: float = 1.0, **fields: object) -> Fitted:
     recipe = Fit.model_validate({"epochs": 8, "batch_size": 16, "learning_rate": 0.01, **fields})
-    head = make_head(Head(hidden=(16, 8)), 8, CLASSES, seed=0)
+    head = make_head(Head(kind="perceptron", hidden=(16, 8)), 8, CLASSES, seed=0)
     tell = seen.append if seen is not None else (lambda _: None)
     return fit(
         head,
@@ -187,7 +187,7 @@ def _overwritten_with_text(path: Path) -> None:
 
 def _of_another_head(path: Path) -> None:
     state = torch.load(path, weights_only=True)
-    state["head"] = make_head(Head(hidden=(4, 4)), 8, CLASSES, seed=0).state_dict()
+    state["head"] = make_head(Head(kind="perceptron", hidden=(4, 4)), 8, CLASSES, seed=0).state_dict()
     torch.save(state, path)
 
 
@@ -284,7 +284,7 @@ def test_features_that_are_no_numbers_are_not_blamed_on_the_learning_rate(part: 
     rows.features[rows.index[3], 2] = np.inf
     with pytest.raises(RunError, match=r"Some features are no numbers.*another features\.backbone"):
         fit(
-            make_head(Head(hidden=(16, 8)), 8, CLASSES, seed=0),
+            make_head(Head(kind="perceptron", hidden=(16, 8)), 8, CLASSES, seed=0),
             Fit(epochs=2),
             Trainer(accelerator="cpu"),
             parts,
