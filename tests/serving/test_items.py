@@ -54,6 +54,9 @@ def test_the_dictionary_is_cached_by_its_content(client: httpx.Client) -> None:
     again = client.get("/dictionary", params={"lang": "id"}, headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     assert client.get("/dictionary", params={"lang": "en"}).headers["etag"] != first.headers["etag"]
+    for accepted, encoding in (("gzip", "gzip"), ("gzip;q=0", None)):
+        sent = client.get("/dictionary", params={"lang": "id"}, headers={"Accept-Encoding": accepted})
+        assert (sent.headers.get("content-encoding"), sent.json()) == (encoding, first.json())
 
 
 def test_a_correction_carries_an_item(client: httpx.Client) -> None:

@@ -148,30 +148,3 @@ def test_scripts_parse(name: str) -> None:
     script = page._filled(name, "id").body if name in page._AT_ROOT else (WEB / name).read_bytes()
     checked = subprocess.run([node, "--input-type=module", "--check"], input=script, capture_output=True, check=False)
     assert checked.returncode == 0, checked.stderr.decode()
-
-
-@pytest.mark.parametrize(
-    ("accepted", "zipped"),
-    [
-        ("gzip", True),
-        ("GZIP, deflate, br", True),
-        ("br;q=1.0, gzip;q=0.8, *;q=0.1", True),
-        ("x-gzip", True),
-        ("*", True),
-        ("gzip;q=0.001", True),
-        ("gzip ; q=1", True),
-        ("gzip;q=0", False),
-        ("gzip; q=0.000", False),
-        ("GZIP;Q=0", False),
-        ("*;q=0", False),
-        ("gzip;q=0, *", False),
-        ("identity, *;q=0", False),
-        ("deflate, br", False),
-        ("notgzip", False),
-        ("gzip;q=nonsense", False),
-        ("identity", False),
-        ("", False),
-    ],
-)
-def test_gzip_goes_to_those_who_want_it(accepted: str, zipped: bool) -> None:
-    assert page._takes_gzip(accepted) is zipped

@@ -28,8 +28,8 @@ from ecosorter.cli.options import (
     limits,
 )
 from ecosorter.cli.outputs import print_table, write_csv, write_json
+from ecosorter.cli.places import check_writable
 from ecosorter.cli.sort import print_undone
-from ecosorter.files import check_place, reason
 from ecosorter.texts import Language, texts
 
 
@@ -85,7 +85,7 @@ def classify(
     if watched and not watched.is_dir():
         raise typer.BadParameter(f"{watched} is no folder", param_hint="--watch")
     if csv_file and str(csv_file) != "-":
-        _check_csv(csv_file)
+        check_writable(csv_file, "--csv")
     printed = (
         write_json if as_json else partial(write_csv, path=csv_file) if csv_file else partial(print_table, speak=speak)
     )
@@ -109,13 +109,6 @@ def classify(
         on_screen=not out and str(csv_file or "-") == "-",
         console=Console(stderr=bool(as_json or csv_file), highlight=False, markup=False, soft_wrap=True),
     )
-
-
-def _check_csv(path: Path) -> None:
-    try:
-        check_place(path)
-    except OSError as error:
-        raise typer.BadParameter(f"{path} cannot be written: {reason(error)}", param_hint="--csv") from error
 
 
 def _name_the_new_command(watched: Path | None, sort_into: Path | None, undo: Path | None, speak: Language) -> None:

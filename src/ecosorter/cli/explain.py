@@ -12,8 +12,9 @@ from rich.console import Console
 
 from ecosorter.classifier import Classifier, Prediction
 from ecosorter.cli.options import DeviceOption, LangOption, ModelOption, language
+from ecosorter.cli.places import check_writable, written_to
 from ecosorter.explain import overlay
-from ecosorter.files import check_place, reason, write_bytes
+from ecosorter.files import write_bytes
 from ecosorter.photos import open_photo, read_photo
 from ecosorter.texts import LANGUAGES, Language, class_name, texts
 
@@ -80,10 +81,7 @@ def _check_target(target: Path, photo: Path, force: bool) -> None:
         raise typer.BadParameter(f"{target} is a folder", param_hint=hint)
     if os.path.lexists(target) and not force:
         raise typer.BadParameter(f"{target} exists already; give another name, or --force", param_hint=hint)
-    try:
-        check_place(target)
-    except OSError as error:
-        raise typer.BadParameter(f"{target} cannot be written: {reason(error)}", param_hint=hint) from error
+    check_writable(target, hint)
 
 
 def _class(name: str, classes: Sequence[str]) -> str:
@@ -125,7 +123,5 @@ def _sentence(words: str) -> str:
 def _save(picture: Image.Image, target: Path, force: bool) -> None:
     encoded = BytesIO()  # Pillow would not tell that the disk is full
     picture.save(encoded, _FORMATS[target.suffix.lower()], quality=90)
-    try:
+    with written_to(target, "--out"):
         write_bytes(target, encoded.getvalue(), exclusive=not force)
-    except OSError as error:
-        raise typer.BadParameter(f"{target} cannot be written: {reason(error)}", param_hint="--out") from error

@@ -12,7 +12,7 @@ from rich.text import Text
 from ecosorter import guidance
 from ecosorter.cli.options import LangOption, SchemeOption, language, read_scheme
 from ecosorter.errors import GuidanceError
-from ecosorter.guidance.files import nearest
+from ecosorter.nearest import nearest
 from ecosorter.texts import Language, class_name, texts
 
 

@@ -39,8 +39,9 @@ from ecosorter.bulk.remote import is_address, open_address
 from ecosorter.classifier import Classifier
 from ecosorter.cli.bars import photo_bar
 from ecosorter.cli.outputs import Chunks, print_counts
+from ecosorter.cli.places import check_writable, written_to
 from ecosorter.errors import BulkError
-from ecosorter.files import check_place, reason
+from ecosorter.files import reason
 from ecosorter.photos import PHOTO_ENDINGS, Limits, find_photos
 from ecosorter.pool import joined
 from ecosorter.session import Device
@@ -103,7 +104,7 @@ def classify_many(
     if engine == "ray" and (watched or device not in ("auto", "cpu")):
         raise typer.BadParameter("its processes compute on the CPU, and watch no folder", param_hint="--engine ray")
     if report:
-        _check_report(report)
+        check_writable(report, "--report")
     tally = Tally()
     inputs: Iterator[Input] = iter(())
     if not watched:
@@ -168,13 +169,6 @@ def _check_folders(into: Path | None, inputs: Iterable[str]) -> None:
     for name in inputs if into else ():
         if Path(name).is_dir() and into and into.resolve().is_relative_to(Path(name).resolve()):
             raise typer.BadParameter(f"{into} is inside {name}; choose a folder beside it", param_hint="--into")
-
-
-def _check_report(path: Path) -> None:
-    try:
-        check_place(path)
-    except OSError as error:
-        raise typer.BadParameter(f"{path} cannot be written: {reason(error)}", param_hint="--report") from error
 
 
 def _inputs(named: Sequence[str], limits: Limits, tally: Tally, *, begun: bool) -> Iterator[Input]:
@@ -269,8 +263,6 @@ def _write_report(gallery: Gallery, path: Path, tally: Tally, model: str, speak:
     Raises:
         typer.BadParameter: it cannot be written.
     """
-    try:
+    with written_to(path, "--report"):
         gallery.write(path, tally, model, speak)
-    except OSError as error:
-        raise typer.BadParameter(f"{path} cannot be written: {reason(error)}", param_hint="--report") from error
     console.print(texts("bulk", speak)["report"].format(path=path))

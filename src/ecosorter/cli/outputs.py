@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -19,7 +18,8 @@ from ecosorter.bulk.gallery import counted
 from ecosorter.bulk.lines import csv_text
 from ecosorter.bulk.rows import most_probable
 from ecosorter.classifier import Prediction
-from ecosorter.files import reason, write_whole
+from ecosorter.cli.places import written_to
+from ecosorter.files import write_whole
 from ecosorter.photos import HEIC_HELP
 from ecosorter.texts import Language, class_name, texts
 
@@ -63,10 +63,8 @@ def write_csv(chunks: Chunks, form: RowFormat, path: Path) -> None:
             sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")
         _write_rows(chunks, form, sys.stdout)
         return
-    try:
+    with written_to(path, "--csv"):
         write_whole(path, partial(_write_file, chunks, form))
-    except OSError as error:
-        raise typer.BadParameter(f"{path} cannot be written: {reason(error)}", param_hint="--csv") from error
 
 
 def _write_file(chunks: Chunks, form: RowFormat, part: Path) -> None:

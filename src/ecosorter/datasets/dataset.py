@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from ecosorter.datasets.class_names import nearest_known, one_of_the_seven
 from ecosorter.datasets.manifest import path_fault, read_table, table_text
 from ecosorter.errors import DatasetError
-from ecosorter.files import write_whole
+from ecosorter.files import write_bytes
 from ecosorter.photos import find_photos
 
 _NAMED_AT_MOST = 5  # of many like faults, so that a message stays readable
@@ -132,7 +132,7 @@ def write_manifest(dataset: Dataset, path: Path) -> None:
         content = text.encode()
     except UnicodeEncodeError as error:
         raise DatasetError(f"A file name is no UTF-8 text and has no place in a manifest: {error}") from error
-    write_whole(path, lambda part: part.write_bytes(content))
+    write_bytes(path, content)
 
 
 def fingerprint(photos: Iterable[tuple[str, str]]) -> str:

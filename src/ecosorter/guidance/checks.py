@@ -1,13 +1,13 @@
 """What is wrong with items as somebody wrote them down: the path of the key, and what to do about it."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Collection, Iterator, Mapping
 
 from ecosorter.guidance.alike import words_of
 from ecosorter.guidance.entries import Entry
 from ecosorter.guidance.models import SAFE, Classes, Scheme
 from ecosorter.guidance.resolve import Item
+from ecosorter.nearest import nearest
 from ecosorter.texts import LANGUAGES
 
 
@@ -31,7 +31,7 @@ def wrong_entries(
         path = f"items.{key}"
         for name in entry.sources:
             if name not in sources:
-                yield f"'{path}.sources' names the source '{name}', which is not there{_near(name, sources)}"
+                yield f"'{path}.sources' names the source '{name}', which is not there{nearest(name, sources)}"
         item = items.get(key)
         if item is None:
             yield f"'{path}' is new, so it needs `name` and `label`"
@@ -44,10 +44,10 @@ def wrong_entries(
 
 def _wrong_class(path: str, label: str, answer: str | None, known: Classes) -> Iterator[str]:
     if label not in known.classes:
-        yield f"'{path}.label' names the class '{label}', which is not there{_near(label, known.classes)}"
+        yield f"'{path}.label' names the class '{label}', which is not there{nearest(label, known.classes)}"
     elif answer is not None and answer not in known.classes[label].answers:
         answers = known.classes[label].answers
-        yield f"'{path}.answer': '{answer}' is no answer for the class '{label}'{_near(answer, answers)}"
+        yield f"'{path}.answer': '{answer}' is no answer for the class '{label}'{nearest(answer, answers)}"
 
 
 def _wrong_place(path: str, item: Item, known: Classes, scheme: Scheme) -> Iterator[str]:
@@ -61,7 +61,7 @@ def _wrong_place(path: str, item: Item, known: Classes, scheme: Scheme) -> Itera
         return
     bin_ = scheme.bins.get(item.bin)
     if bin_ is None:
-        yield f"'{path}.bin' names the bin '{item.bin}', which is not there{_near(item.bin, scheme.bins)}"
+        yield f"'{path}.bin' names the bin '{item.bin}', which is not there{nearest(item.bin, scheme.bins)}"
     elif answer is not None and class_.answers[answer].hazardous and bin_.kind not in SAFE:
         yield f"'{path}.bin' is hazardous and must not go to a bin of the kind '{bin_.kind}'"
 
@@ -72,7 +72,7 @@ def _wrong_links(path: str, item: Item, items: Mapping[str, Item], known: Classe
     links += [(f"conditions.{number}", each.item) for number, each in enumerate(item.conditions)]
     for place, other in links:
         if other is not None and other not in items:
-            yield f"'{path}.{place}' names the item '{other}', which is not there{_near(other, items)}"
+            yield f"'{path}.{place}' names the item '{other}', which is not there{nearest(other, items)}"
     for number, part in enumerate(item.parts):
         if part.label is not None:
             yield from _wrong_class(f"{path}.parts.{number}", part.label, part.answer, known)
@@ -117,8 +117,3 @@ def said_twice(items: Mapping[str, Item], written: Mapping[str, Entry]) -> Itera
             f"'items.{key}.also.{spoken}' has '{named[key]}', and so has {others}: say in exactly one of them "
             f'that it comes first, with before = ["{named[key]}"]'
         )
-
-
-def _near(word: str, words: Iterable[str]) -> str:
-    near = get_close_matches(word, list(words), n=1)
-    return f" (did you mean '{near[0]}'?)" if near else ""

@@ -8,11 +8,11 @@ from pydantic import BaseModel, ConfigDict
 from ecosorter.errors import GuidanceError
 from ecosorter.guidance import files
 from ecosorter.guidance.alike import words_of
-from ecosorter.guidance.files import nearest
 from ecosorter.guidance.lookup import BinWords, Guidance, ItemWords, PartWords, bin_words, guide
 from ecosorter.guidance.models import Scheme
 from ecosorter.guidance.resolve import Item
 from ecosorter.guidance.search import Hit, Index, Named
+from ecosorter.nearest import nearest
 from ecosorter.texts import LANGUAGES, Language, texts
 
 

@@ -4,7 +4,6 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +16,7 @@ from ecosorter.guidance.checks import said_twice, wrong_entries
 from ecosorter.guidance.entries import Entries
 from ecosorter.guidance.models import SAFE, Classes, Scheme
 from ecosorter.guidance.resolve import Item, resolve
+from ecosorter.nearest import nearest
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -118,12 +118,6 @@ def load_scheme(path: str | os.PathLike[str]) -> Scheme:
     except (OSError, UnicodeDecodeError) as error:
         raise GuidanceError(f"The scheme {os.fspath(path)} cannot be read: {error}.") from error
     return _checked(text, os.fspath(path))
-
-
-def nearest(word: str, words: Iterable[str]) -> str:
-    """Return a "did you mean", or nothing where nothing is near."""
-    near = get_close_matches(word, list(words), n=1)
-    return f" (did you mean '{near[0]}'?)" if near else ""
 
 
 def _packaged(name: str) -> str:

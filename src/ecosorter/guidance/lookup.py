@@ -7,9 +7,10 @@ from pydantic import BaseModel, ConfigDict
 
 from ecosorter.errors import GuidanceError
 from ecosorter.guidance.fields import Source, Words
-from ecosorter.guidance.files import classes, nearest
+from ecosorter.guidance.files import classes
 from ecosorter.guidance.files import scheme as shipped_scheme
 from ecosorter.guidance.models import Answer, Bin, ItemClass, Kind, Scheme
+from ecosorter.nearest import nearest
 from ecosorter.texts import Language, texts
 
 

@@ -1,7 +1,5 @@
 """`/v1/items`: things by name, what to do with one, and all of them for the page."""
 
-import gzip
-import hashlib
 import json
 from typing import Annotated
 
@@ -12,6 +10,7 @@ from ecosorter.errors import GuidanceError
 from ecosorter.guidance import Dictionary, Found, Guidance
 from ecosorter.guidance.packed import packed
 from ecosorter.guidance.poster import poster as draw_poster
+from ecosorter.serving.assets import ASKED_AGAIN, Asset, make_asset, send
 from ecosorter.serving.info import SchemeId, Schemes, UsedSchemes
 from ecosorter.serving.problems import Problem, Speak, documented
 
@@ -34,7 +33,7 @@ class Dictionaries:
 
     def __init__(self) -> None:
         self._made: dict[str, Dictionary] = {}
-        self._packed: dict[tuple[str, str, bool], tuple[bytes, str]] = {}
+        self._packed: dict[tuple[str, str, bool], Asset] = {}
 
     def of(self, schemes: Schemes, scheme_id: str | None) -> Dictionary:
         """Return the items under a scheme.
@@ -47,13 +46,13 @@ class Dictionaries:
             self._made[scheme.id] = Dictionary(scheme)
         return self._made[scheme.id]
 
-    def packed(self, known: Dictionary, language: Speak, *, collects: bool) -> tuple[bytes, str]:
-        """Return what the page gets, compressed, and what changes with it."""
+    def packed(self, known: Dictionary, language: Speak, *, collects: bool) -> Asset:
+        """Return what the page gets."""
         key = (known.scheme.id, language, collects)
         if key not in self._packed:
             content = packed(known, language) | {"collects": collects}
             body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
-            self._packed[key] = (gzip.compress(body, 9, mtime=0), f'W/"{hashlib.sha256(body).hexdigest()[:20]}"')
+            self._packed[key] = make_asset(body, "application/json")
         return self._packed[key]
 
 
@@ -122,10 +121,4 @@ def dictionary(
 ) -> Response:
     """Send the page all items of a scheme in one language, with what to do with each class."""
     collects = request.app.state.phrases
-    zipped, etag = made.packed(made.of(known, scheme), speak, collects=collects)
-    headers = {"Cache-Control": "no-cache", "ETag": etag, "Vary": "Accept-Encoding, Accept-Language"}
-    if etag in [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]:
-        return Response(status_code=304, headers=headers)
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        return Response(zipped, media_type="application/json", headers=headers | {"Content-Encoding": "gzip"})
-    return Response(gzip.decompress(zipped), media_type="application/json", headers=headers)
+    return send(request, made.packed(made.of(known, scheme), speak, collects=collects), ASKED_AGAIN)

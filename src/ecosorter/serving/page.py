@@ -4,71 +4,56 @@ Everything that is named by its version may be kept for a year; everything else 
 304 while it has not changed. A change to any file or word changes the version, and so the service worker.
 """
 
-import gzip
 import hashlib
 import html
 import json
 import mimetypes
 import re
-from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
+from ecosorter.serving.assets import ASKED_AGAIN, KEPT_FOR_A_YEAR, Asset, make_asset, send
 from ecosorter.serving.problems import request_language
 from ecosorter.texts import LANGUAGES, Language, texts
 
-_KEPT_FOR_A_YEAR = "public, max-age=31536000, immutable"
-_ASKED_AGAIN = "no-cache"
 _TYPES = {".js": "text/javascript", ".webmanifest": "application/manifest+json", ".svg": "image/svg+xml"}
-_WORTH_ZIPPING = ("text/", "application/json", "application/manifest+json", "image/svg+xml")
 _PAGES = ("index.html", "review.html")
 _AT_ROOT = ("sw.js", "offline.js", "manifest.webmanifest")  # a worker's address says what it may serve
 
 router = APIRouter(include_in_schema=False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Asset:
-    """Something to send: its bytes as they are and zipped (None where that saves nothing), and what they are."""
-
-    body: bytes
-    zipped: bytes | None
-    kind: str
-    etag: str
-
-
 @router.get("/")
 def start(request: Request) -> Response:
     """Send the page, with its words in the language that the browser asks for."""
-    return _send(request, _filled("index.html", request_language(request.scope)), _ASKED_AGAIN)
+    return send(request, _filled("index.html", request_language(request.scope)), ASKED_AGAIN)
 
 
 @router.get("/review")
 def review(request: Request) -> Response:
     """Send the page for people who review corrections."""
-    return _send(request, _filled("review.html", request_language(request.scope)), _ASKED_AGAIN)
+    return send(request, _filled("review.html", request_language(request.scope)), ASKED_AGAIN)
 
 
 @router.get("/sw.js")
 def worker(request: Request) -> Response:
     """Send the service worker."""
-    return _send(request, _filled("sw.js", "id"), _ASKED_AGAIN)
+    return send(request, _filled("sw.js", "id"), ASKED_AGAIN)
 
 
 @router.get("/offline.js")
 def offline(request: Request) -> Response:
     """Send the part of the worker that opens the page; by itself, the worker of browsers that know no modules there."""
-    return _send(request, _filled("offline.js", "id"), _ASKED_AGAIN)
+    return send(request, _filled("offline.js", "id"), ASKED_AGAIN)
 
 
 @router.get("/manifest.webmanifest")
 def manifest(request: Request) -> Response:
     """Send what makes the page installable."""
-    return _send(request, _filled("manifest.webmanifest", request_language(request.scope)), _ASKED_AGAIN)
+    return send(request, _filled("manifest.webmanifest", request_language(request.scope)), ASKED_AGAIN)
 
 
 @router.get("/texts/{language}.json")
@@ -76,7 +61,7 @@ def words(request: Request, language: str) -> Response:
     """Send every word of the page in one language."""
     for known in LANGUAGES:
         if known == language:
-            return _send(request, _words(known), _ASKED_AGAIN)
+            return send(request, _words(known), ASKED_AGAIN)
     raise HTTPException(404)
 
 
@@ -86,37 +71,13 @@ def static(request: Request, version: str, name: str) -> Response:
     asset = _static().get(name)  # a look-up in what was read before: no path of a request is ever opened
     if asset is None:
         raise HTTPException(404)
-    return _send(request, asset, _KEPT_FOR_A_YEAR if version == _version() else _ASKED_AGAIN)
+    return send(request, asset, KEPT_FOR_A_YEAR if version == _version() else ASKED_AGAIN)
 
 
-def _send(request: Request, asset: _Asset, keep: str) -> Response:
-    headers = {"Cache-Control": keep, "ETag": asset.etag, "Vary": "Accept-Encoding, Accept-Language"}
-    known = [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]
-    if asset.etag in known or known == ["*"]:
-        return Response(status_code=304, headers=headers)
-    body = asset.body
-    if asset.zipped is not None and _takes_gzip(request.headers.get("accept-encoding", "")):
-        body = asset.zipped
-        headers["Content-Encoding"] = "gzip"
-    return Response(body, media_type=asset.kind, headers=headers)
-
-
-def _takes_gzip(accepted: str) -> bool:
-    """Whether an Accept-Encoding allows gzip (RFC 9110, 12.5.3): named or by ``*``, and not with a weight of 0."""
-    weights: dict[str, float] = {}
-    for entry in accepted.lower().split(","):
-        name, _, weight = (part.strip() for part in entry.partition(";"))
-        with suppress(ValueError):
-            weights[name] = float(weight.removeprefix("q=")) if weight else 1
-    return weights.get("gzip", weights.get("x-gzip", weights.get("*", 0))) > 0
-
-
-def _asset(name: str, body: bytes) -> _Asset:
+def _asset(name: str, body: bytes) -> Asset:
     ending = name[name.rindex(".") :]
     kind = _TYPES.get(ending) or mimetypes.types_map[ending]
-    zipped = gzip.compress(body, 9, mtime=0) if kind.startswith(_WORTH_ZIPPING) else None
-    etag = f'W/"{hashlib.sha256(body).hexdigest()[:20]}"'  # weak: the same for plain and zipped bytes
-    return _Asset(body, zipped, kind, etag)
+    return make_asset(body, kind)
 
 
 @cache
@@ -145,17 +106,17 @@ def _version() -> str:
 
 
 @cache
-def _static() -> dict[str, _Asset]:
+def _static() -> dict[str, Asset]:
     return {name: _asset(name, body) for name, body in _sources().items() if name not in (*_PAGES, *_AT_ROOT)}
 
 
 @cache
-def _words(language: Language) -> _Asset:
+def _words(language: Language) -> Asset:
     return _asset("words.json", json.dumps(texts("page", language), ensure_ascii=False, separators=(",", ":")).encode())
 
 
 @cache
-def _filled(name: str, language: Language) -> _Asset:
+def _filled(name: str, language: Language) -> Asset:
     """Fill in what a file leaves open: words, addresses, and for the worker the files that it keeps."""
     said = texts("page", language)
     static_at = f"/static/{_version()}"

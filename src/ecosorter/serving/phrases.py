@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ecosorter.serving.access import StoreOf, reviewer
 from ecosorter.serving.problems import Problem, documented
+from ecosorter.serving.store.phrases import LONGEST
 
 router = APIRouter(prefix="/v1", tags=["items"])
 
@@ -19,7 +20,7 @@ class PhraseSent(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"phrase": "gagang pintu", "lang": "id"}]}
     )
 
-    phrase: Annotated[str, Field(min_length=2, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    phrase: Annotated[str, Field(min_length=2, max_length=LONGEST, pattern=r"^[^\x00-\x1f\x7f]+$")]
     lang: Literal["id", "en"]
 
 

@@ -18,14 +18,9 @@ from ecosorter.training.backbones.features_graph import features_graph
 from ecosorter.training.backbones.graphs import front_graph
 from ecosorter.training.backbones.scores_layer import ScoresLayer, scores_layer
 from ecosorter.training.export.quantize import quantize
-from ecosorter.training.export.views import decoded
+from ecosorter.training.export.views import range_batches
 from ecosorter.training.features import Engine, FeatureSource, OnnxEngine, TorchEngine, extract
 from ecosorter.training.recipe import Recipe
-
-RANGE_PHOTOS = 256
-"""How many photos decide the ranges of the integers."""
-
-_RANGES_BATCH = 16
 
 Files = Sequence[tuple[Path, str]]
 """Path and sha256 of each photo."""
@@ -72,8 +67,7 @@ class Front:
         front = front_graph(self.spec, features_graph(graph, self._recipe.features.pooling, self.scores))
         if not self._recipe.export.int8:
             return front
-        drawn = np.random.default_rng(self._recipe.seed).permutation(len(self._ranges))[:RANGE_PHOTOS]
-        batches = decoded([self._ranges[row][0] for row in drawn], self.spec, _RANGES_BATCH)
+        batches = range_batches([path for path, _ in self._ranges], self.spec, self._recipe.seed)
         return load_from_string(quantize(front.SerializeToString(), batches))
 
     @property

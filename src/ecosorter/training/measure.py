@@ -131,15 +131,7 @@ class Measurement:
         train = plan.main.parts["train"]
         measured = _Measured(
             split={"train": len(train), "test": len(rows)},
-            record=FitRecord(
-                name="out-of-fold",
-                leaky=False,
-                counts_before=learnt.counts_before,
-                counts_after=learnt.counts_after,
-                epochs=learnt.epochs,
-                best_epoch=learnt.best_epoch,
-                scores=scores,
-            ),
+            record=_record("out-of-fold", learnt, scores, leaky=False),
             calibration=found[0].calibration(rule),
             folds=[] if plan.together else fold_scores,
             unseen=by_source,
@@ -208,16 +200,7 @@ class Measurement:
             groups=None if leaky else self._photos.groups[test.photos].tolist(),
             seed=self._recipe.seed,
         )
-        record = FitRecord(
-            name=job.name,
-            leaky=leaky,
-            counts_before=learnt.counts_before,
-            counts_after=learnt.counts_after,
-            epochs=learnt.epochs,
-            best_epoch=learnt.best_epoch,
-            scores=scores,
-        )
-        return record, calibration, test
+        return _record(job.name, learnt, scores, leaky=leaky), calibration, test
 
     def _score(self, learnt: Learnt, rows: Index, calibration: Calibration) -> Scores:
         """Measure a fit on photos that it never saw."""
@@ -259,6 +242,18 @@ class _Measured:
     prove_on: Index
     unseen: dict[str, Scores] = field(default_factory=dict)
     probe: LinearProbe | None = None
+
+
+def _record(name: str, learnt: Learnt, scores: Scores, *, leaky: bool) -> FitRecord:
+    return FitRecord(
+        name=name,
+        leaky=leaky,
+        counts_before=learnt.counts_before,
+        counts_after=learnt.counts_after,
+        epochs=learnt.epochs,
+        best_epoch=learnt.best_epoch,
+        scores=scores,
+    )
 
 
 def _distinct(notes: Iterable[Note]) -> list[Note]:

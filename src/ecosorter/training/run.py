@@ -23,19 +23,18 @@ from ecosorter.texts.note import Note
 from ecosorter.training.backbones.backbone import Backbone
 from ecosorter.training.backbones.find import find_backbone
 from ecosorter.training.export.bundle import export_bundle
+from ecosorter.training.export.views import RANGE_PHOTOS
 from ecosorter.training.fit.device import head_device
 from ecosorter.training.fit.learner import Learner
 from ecosorter.training.fit.logistic_head import LogisticHeadLearner
 from ecosorter.training.fit.stepped_head import SteppedHeadLearner
-from ecosorter.training.front import RANGE_PHOTOS, Files, Front
+from ecosorter.training.front import Files, Front
 from ecosorter.training.journal import Journal
 from ecosorter.training.measure import Measurement
 from ecosorter.training.plan import Plan, make_plan
 from ecosorter.training.recipe import Recipe
 from ecosorter.training.report.report import write_report
-from ecosorter.training.results import (
-    RunResult,
-)
+from ecosorter.training.results import RunResult
 from ecosorter.training.runfolder import RunFolder
 from ecosorter.training.tracking.tracker import Tracker
 

@@ -3,7 +3,6 @@
 import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
@@ -11,6 +10,7 @@ from typing import Annotated, Any, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ecosorter.errors import RecipeError
+from ecosorter.nearest import nearest
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(ge=1)]
@@ -77,7 +77,7 @@ def _read(folder: str, name_or_path: str | Path) -> dict[str, Any]:
     source = _place(folder) / f"{name_or_path}.toml" if str(name_or_path) in names else Path(name_or_path)
     if not source.is_file():
         raise RecipeError(
-            f"There is no recipe '{name_or_path}'{_nearest(str(name_or_path), names)}. "
+            f"There is no recipe '{name_or_path}'{nearest(str(name_or_path), names)}. "
             f"Give the path of a TOML file or one of: {', '.join(names)}."
         )
     try:
@@ -130,7 +130,7 @@ def _complaints(kind: type[BaseModel], error: ValidationError, from_environment:
         path = ".".join(str(part) for part in detail["loc"])
         if detail["type"] == "extra_forbidden":
             where = " in the environment" if path in from_environment else ""
-            yield f"Unknown key{where}: '{path}'{_nearest(path, keys)}"
+            yield f"Unknown key{where}: '{path}'{nearest(path, keys)}"
             continue
         while path and path not in keys:  # pydantic's location also names list places and members of a union
             path = path.rpartition(".")[0]
@@ -148,8 +148,3 @@ def _known_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
         for kind in (field.annotation, *get_args(field.annotation)):
             if isinstance(kind, type) and issubclass(kind, BaseModel):
                 yield from _known_keys(kind, f"{prefix}{name}.")
-
-
-def _nearest(word: str, words: Sequence[str]) -> str:
-    near = get_close_matches(word, words, n=1)
-    return f" (did you mean '{near[0]}'?)" if near else ""

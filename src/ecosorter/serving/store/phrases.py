@@ -13,7 +13,8 @@ from ecosorter.serving.store.tables import Phrase, now
 KEPT = 200
 """So many are kept; for a new one, the rarest of the oldest day goes."""
 
-_LONGEST = 60
+LONGEST = 60
+"""How many letters one may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Phrases:
         plain = " ".join(phrase.lower().split())
         if (
             not re.search("[a-z]", plain)
-            or len(plain) > _LONGEST
+            or len(plain) > LONGEST
             or re.search(r"@|://|\d[\d\s-]{4,}|[\x00-\x1f\x7f]", plain)
         ):
             return False

@@ -14,12 +14,23 @@ from ecosorter.progress import Advance
 
 BATCH = 32
 
+RANGE_PHOTOS = 256
+"""How many photos decide the ranges of 8-bit integers."""
+
+_RANGES_BATCH = 16
+
 
 def decoded(paths: Sequence[Path], spec: PreprocessSpec, size: int = BATCH) -> Iterator[NDArray[np.uint8]]:
     """Yield whole photos as the predictor sees them, ``[size, side, side, 3]`` at a time."""
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, len(paths), size):
             yield np.stack(list(pool.map(partial(decode_pixels, spec=spec), paths[start : start + size])))
+
+
+def range_batches(paths: Sequence[Path], spec: PreprocessSpec, seed: int) -> Iterator[NDArray[np.uint8]]:
+    """Draw the photos that decide the ranges of 8-bit integers, and yield them as `quantize` wants them."""
+    drawn = np.random.default_rng(seed).permutation(len(paths))[:RANGE_PHOTOS]
+    return decoded([paths[number] for number in drawn], spec, _RANGES_BATCH)
 
 
 def view_features(model: bytes, paths: Sequence[Path], spec: PreprocessSpec, advance: Advance) -> NDArray[np.float32]:

@@ -30,6 +30,10 @@ class Job:
     parts: Mapping[Part, Index]
     before_split: bool = False
 
+    def rows(self, part: Part) -> Index:
+        """Return the rows of a part; none where it is missing."""
+        return self.parts.get(part, np.empty(0, np.int64))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:

@@ -68,7 +68,7 @@ class LogisticHead:
 
     def answers(self, part: Part) -> Answers:
         """Answer a part of the job."""
-        rows = self._job.parts.get(part, np.empty(0, np.int64))
+        rows = self._job.rows(part)
         return Answers(self.predict(rows), self._learner.photos.labels[rows], rows)
 
     def predict(self, rows: Index) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from ecosorter.training.backbones.backbone import Backbone
 from ecosorter.training.backbones.imagenet_scores import imagenet_scores
 from ecosorter.training.export.network import float_graph
 from ecosorter.training.export.quantize import quantize
-from ecosorter.training.export.views import decoded, view_outputs
+from ecosorter.training.export.views import range_batches, view_outputs
 from ecosorter.training.features import normalised
 from ecosorter.training.fit.finetune import FINISHED, finetune
 from ecosorter.training.fit.learner import Answers, Job
@@ -32,7 +33,6 @@ from ecosorter.training.recipe import Finetune, Recipe
 from ecosorter.training.results import Epoch, OnEpoch, Part
 from ecosorter.training.waiting import once
 
-_RANGES, _RANGES_BATCH = 256, 16  # photos that decide the ranges of the integers
 _ANSWERS = "answers.npz"
 _DROPOUT = 0.2
 
@@ -172,16 +172,15 @@ class LearntNetwork:
         """The pretrained network with a fitted head."""
         return LearntNetwork(self._learner, self._job, self._before, [], None) if self._before else None
 
-    @property
+    @cached_property
     def model(self) -> "NetworkModel":
         """What is exported."""
         learner = self._learner
-        drawn = np.random.default_rng(learner.recipe.seed).permutation(self._job.parts["train"])[:_RANGES]
-        return NetworkModel(self._network, learner.spec, learner.paths, drawn)
+        return NetworkModel(self._network, learner.spec, learner.paths, self._job.parts["train"], learner.recipe.seed)
 
     def answers(self, part: Part) -> Answers:
         """Answer a part of the job."""
-        rows = self._job.parts.get(part, np.empty(0, np.int64))
+        rows = self._job.rows(part)
         return Answers(self.predict(rows), self._learner.photos.labels[rows], rows)
 
     def predict(self, rows: Index) -> NDArray[np.float32]:
@@ -198,28 +197,35 @@ class LearntNetwork:
         return view_outputs(self.model.graph(int8=True), "logits", paths, learner.spec, lambda _: None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class NetworkModel:
-    """See `learner.Model`.
+    """See `learner.Model`. A graph is made once, when it is first asked for.
 
     Attributes:
         network: trained.
         spec: from a photo to pixels.
         paths: every photo of the run.
-        ranges: rows of the photos that decide the ranges of the integers.
+        train: rows of the photos that it learnt from; of them come the ranges of the integers.
+        seed: draws those.
     """
 
     network: WasteNet
     spec: PreprocessSpec
     paths: list[Path]
-    ranges: Index
+    train: Index
+    seed: int
 
     def graph(self, *, int8: bool) -> bytes:
         """Convert the network; in integers where those are asked for."""
-        full = float_graph(self.network, self.spec)
-        if not int8:
-            return full
-        return quantize(full, decoded([self.paths[row] for row in self.ranges], self.spec, _RANGES_BATCH))
+        return self._integers if int8 else self._floats
+
+    @cached_property
+    def _floats(self) -> bytes:
+        return float_graph(self.network, self.spec)
+
+    @cached_property
+    def _integers(self) -> bytes:
+        return quantize(self._floats, range_batches([self.paths[row] for row in self.train], self.spec, self.seed))
 
     def reference(self, rows: Sequence[int]) -> NDArray[np.float32]:
         """Answer whole photos by the network in float32."""
