@@ -16,7 +16,7 @@ def started(target: Callable[..., None], calls: Sequence[tuple[Any, ...]]) -> li
     for process in processes:
         process.start()
     for process in processes:
-        process.join(120)
+        process.join(600)
         process.kill()  # one that hangs; its exit code tells
         process.join()
     return list(processes)
