@@ -156,7 +156,9 @@ class Classifier:
         return decode_views(photo, self.bundle.info.preprocess, self.limits)
 
     def predict(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
-        """Run the model once on photos that `decode` gave; `path` of what it returns is empty.
+        """Run the model on photos that `decode` gave; `path` of what it returns is empty.
+
+        Where the bundle lets a sure first view answer alone, the other views of such photos are not looked at.
 
         Args:
             photos: each ``[views, size, size, 3]``.
@@ -166,14 +168,18 @@ class Classifier:
         """
         if not photos:
             return []
-        n, views = len(photos), len(photos[0])
-        names = ["logits", "signals"] if self.bundle.info.thresholds.signals else ["logits"]
-        outputs = run_session(self._session, names, np.concatenate(photos), self._pool)
-        if not all(np.isfinite(values).all() for values in outputs):
-            raise BundleError(f"The model in {self.bundle.folder} gives what is not a number; train it anew.")
-        logits, *signals = (values.reshape(n, views, -1).mean(axis=1) for values in outputs)
-        probabilities = softmax(logits, self.bundle.info.temperature)
-        return [self._answer(probabilities[i], signals[0][i] if signals else ()) for i in range(n)]
+        enough = self.bundle.info.thresholds.first_view
+        if enough is None or len(photos[0]) == 1:
+            return self._answers(self._run(photos))
+        first = self._run([views[:1] for views in photos])
+        answers = self._answers(first)
+        unsure = [i for i, answer in enumerate(answers) if not _is_sure(answer, enough)]
+        if unsure:
+            others = self._run([photos[i][1:] for i in unsure])
+            whole = [np.concatenate([one[unsure], more], axis=1) for one, more in zip(first, others, strict=True)]
+            for i, answer in zip(unsure, self._answers(whole), strict=True):
+                answers[i] = answer
+        return answers
 
     def explain(self, pixels: NDArray[np.uint8], label: str) -> NDArray[np.float32]:
         """Show where in a photo the model sees a class: its class-activation map.
@@ -210,6 +216,19 @@ class Classifier:
             else:
                 yield replace(next(predictions), path=name)
 
+    def _run(self, photos: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        """Return logits and, where the bundle has thresholds of signals, these: each ``[n, views, ...]``."""
+        names = ["logits", "signals"] if self.bundle.info.thresholds.signals else ["logits"]
+        outputs = run_session(self._session, names, np.concatenate(photos), self._pool)
+        if not all(np.isfinite(values).all() for values in outputs):
+            raise BundleError(f"The model in {self.bundle.folder} gives what is not a number; train it anew.")
+        return [values.reshape(len(photos), len(photos[0]), -1) for values in outputs]
+
+    def _answers(self, outputs: Sequence[NDArray[np.float32]]) -> list[Prediction]:
+        logits, *signals = (values.mean(axis=1) for values in outputs)
+        probabilities = softmax(logits, self.bundle.info.temperature)
+        return [self._answer(row, signals[0][i] if signals else ()) for i, row in enumerate(probabilities)]
+
     def _answer(self, probabilities: NDArray[np.float64], signals: Iterable[float]) -> Prediction:
         info = self.bundle.info
         named = dict(zip(info.thresholds.signals, map(float, signals), strict=True))
@@ -225,6 +244,11 @@ class Classifier:
             probabilities=dict(zip(info.classes, probabilities.tolist(), strict=True)),
             error="",
         )
+
+
+def _is_sure(answer: Prediction, enough: float) -> bool:
+    """Tell whether a photo need not be looked at in its other views too, after an answer by the first one alone."""
+    return answer.reason != "no_waste" and answer.confidence is not None and answer.confidence >= enough
 
 
 def _shipped() -> os.PathLike[str]:

@@ -20,11 +20,14 @@ class Thresholds(BaseModel, frozen=True, extra="forbid"):
             the least ambiguous ones: Sadinle, Lei and Wasserman 2019, https://arxiv.org/abs/1609.00451).
         signals: the least value of each signal of the model, by name and in the order of its output ``signals``.
             A photo that has less of any of them seems to show no waste at all. Any range.
+        first_view: a photo is answered by its first view alone when the calibrated probability of its best class
+            reaches this there, 0..1; None: by all views always.
     """
 
     confidence: float = Field(ge=0, le=1)
     conformal: float = Field(ge=0, le=1)
     signals: dict[str, float] = {}
+    first_view: float | None = Field(default=None, ge=0, le=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,26 @@ def softmax(logits: NDArray[np.floating[Any]], temperature: float) -> NDArray[np
     weights = np.exp(scaled - scaled.max(axis=1, keepdims=True))  # the largest is exp(0): no overflow
     normalised: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
     return normalised
+
+
+def combine_views(
+    logits: NDArray[np.floating[Any]], temperature: float, first_view: float | None
+) -> NDArray[np.floating[Any]]:
+    """Return the logits by which photos are answered: of the first view where that is sure, else the mean of all.
+
+    Args:
+        logits: ``[n, views, classes]``.
+        temperature: above 0.
+        first_view: as in `Thresholds`.
+
+    Returns:
+        ``[n, classes]``.
+    """
+    mean: NDArray[np.floating[Any]] = logits.mean(axis=1)
+    if first_view is None:
+        return mean
+    sure = softmax(logits[:, 0], temperature).max(axis=1, keepdims=True) >= first_view
+    return np.where(sure, logits[:, 0], mean)
 
 
 def decide(

@@ -84,6 +84,15 @@ def test_no_smaller_threshold_reaches_the_target(seed: int, n: int, target: floa
     assert threshold == (min(reaching) if reaching else 1.0)
 
 
+NEVER = 1.0  # a target that is not reached once the surest answer is wrong: all photos are unsure
+
+
+def score_of(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """One minus the probability of the true class; 0 where that is the best one, which is always offered."""
+    scores = 1 - probabilities[np.arange(len(labels)), labels]
+    return np.where(probabilities.argmax(axis=1) == labels, 0, scores)
+
+
 @pytest.mark.parametrize(
     ("n", "miss_rate", "rank"),
     [(19, 0.1, 18), (20, 0.1, 19), (9, 0.1, 9), (8, 0.1, None), (99, 0.05, 95)],
@@ -91,17 +100,43 @@ def test_no_smaller_threshold_reaches_the_target(seed: int, n: int, target: floa
 def test_the_conformal_threshold_is_the_corrected_rank(n: int, miss_rate: float, rank: int | None) -> None:
     logits, labels = drawn(n)
     probabilities = softmax(logits, 1.0)
-    scores = np.sort(1 - probabilities[np.arange(n), labels])
-    expected = 1.0 if rank is None else scores[rank - 1]
-    assert fit_thresholds(probabilities, labels, miss_rate=miss_rate).conformal == expected
+    surest = probabilities.max(axis=1).argmax()
+    labels[surest] = probabilities[surest].argmin()  # so that no threshold reaches the target
+    expected = 1.0 if rank is None else np.sort(score_of(probabilities, labels))[rank - 1]
+    found = fit_thresholds(probabilities, labels, target_accuracy=NEVER, miss_rate=miss_rate)
+    assert (found.confidence, found.conformal) == (1.0, expected)
 
 
-def test_the_classes_offered_hold_the_true_one_as_often_as_promised() -> None:
+def test_the_classes_offered_hold_the_true_one_as_often_as_promised_when_unsure() -> None:
     held = []
     for seed in range(200):
-        logits, labels = drawn(150, seed)
+        logits, labels = drawn(300, seed)
         probabilities = softmax(logits, 1.0)
-        conformal = fit_thresholds(probabilities[:50], labels[:50], miss_rate=0.2).conformal
-        held.append((1 - probabilities[np.arange(50, 150), labels[50:]] <= conformal).mean())
-    # Between 1 - miss_rate and that plus 1 / (n + 1), on average.
-    assert 0.79 < np.mean(held) < 0.83
+        found = fit_thresholds(probabilities[:150], labels[:150], target_accuracy=0.9, miss_rate=0.2)
+        unsure = probabilities[150:].max(axis=1) < found.confidence
+        held.append((score_of(probabilities, labels)[150:][unsure] <= found.conformal).mean())
+    assert 0.78 < np.mean(held) < 0.83
+
+
+def test_a_promise_holds_on_the_mean_of_places_and_nearly_everywhere() -> None:
+    # Place 0 is always right; in place 1, with as many photos, the surer half is right.
+    sure = np.linspace(0.99, 0.6, 100)
+    confidence = np.concatenate([sure, sure])
+    right = np.concatenate([np.ones(100, bool), np.arange(100) < 50])
+    probabilities, labels = two_classes(*zip(confidence.tolist(), right.tolist(), strict=True))
+    places = np.repeat([0, 1], 100)
+    threshold = fit_thresholds(probabilities, labels, target_accuracy=0.8, places=places).confidence
+    answered = confidence >= threshold
+    assert right[answered].mean() > 0.85  # the mean alone would let far more be answered
+    assert 0.7 <= right[answered & (places == 1)].mean() < 0.72
+    few = np.where(np.arange(200) % 3 == 0, places, np.where(places == 1, -1, 0))  # 33 photos there: chance, perhaps
+    threshold = fit_thresholds(probabilities, labels, target_accuracy=0.8, places=few).confidence
+    assert right[(few == 1) & (confidence >= threshold)].mean() < 0.7
+
+
+def test_photos_that_count_nothing_decide_nothing() -> None:
+    logits, labels = drawn(300)
+    probabilities, places = softmax(logits, 1.0), np.repeat([0, -1], 150)
+    changed = np.concatenate([labels[:150], (labels[150:] + 1) % 6])
+    found = [fit_thresholds(probabilities, given, target_accuracy=0.7, places=places) for given in (labels, changed)]
+    assert found[0] == found[1] == fit_thresholds(probabilities[:150], labels[:150], target_accuracy=0.7)

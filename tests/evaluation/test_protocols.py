@@ -3,7 +3,7 @@
 import pytest
 
 from ecosorter.errors import DatasetError
-from ecosorter.evaluation.protocols import counting_classes, groups_left_out
+from ecosorter.evaluation.protocols import counting_classes, groups_left_out, promise_places
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,11 @@ def test_a_source_in_two_groups_is_refused() -> None:
 def test_something_must_be_left_to_learn_from(sources: list[str]) -> None:
     with pytest.raises(DatasetError, match="--folds"):
         groups_left_out([["a", "b"]], sources)
+
+
+def test_a_promise_is_to_places_that_count_and_that_choices_may_look_at() -> None:
+    photos = [(label, source) for source in ("home", "aside", "shop") for label in "abc" for _ in range(5)]
+    photos += [("a", "fruit")] * 40
+    labels, sources = [label for label, _ in photos], [source for _, source in photos]
+    assert promise_places(labels, sources, ["aside"]).tolist() == [0] * 15 + [-1] * 15 + [1] * 15 + [-1] * 40
+    assert promise_places(labels[-40:], sources[-40:]).tolist() == [0] * 40

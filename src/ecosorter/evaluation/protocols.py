@@ -1,7 +1,7 @@
 """Who is left out when, and measured by a model that never saw them."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,22 +51,27 @@ def groups_left_out(groups: Sequence[Sequence[str]], sources: Sequence[str]) -> 
     return found
 
 
-def promise_weights(labels: Sequence[str], sources: Sequence[str]) -> NDArray[np.float64]:
-    """Return how much each photo counts when a promise to a new place is fitted: each source that counts the same.
+def counting_sources(labels: Sequence[str], sources: Sequence[str]) -> frozenset[str]:
+    """Return the sources that count, given the class and the source of each photo, both ``[n]``."""
+    classes: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for label, source in zip(labels, sources, strict=True):
+        classes[source][label] += 1
+    return frozenset(source for source, photos in classes.items() if counting_classes(photos))
 
-    A new photo comes from a new place, and a place shows several classes. Where no source counts, all photos do.
+
+def promise_places(labels: Sequence[str], sources: Sequence[str], aside: Iterable[str] = ()) -> NDArray[np.int64]:
+    """Return for which place each photo stands when a promise to a new place is fitted.
+
+    A new photo comes from a new place, and a place shows several classes. So each source that counts is a place, but
+    for those that no choice looks at. Where there is none, all photos are from one place.
 
     Args:
         labels: class of each photo ``[n]``.
         sources: of each photo ``[n]``.
+        aside: sources that no choice looks at.
 
     Returns:
-        ``[n]``; photos of sources that do not count have 0.
+        ``[n]``, numbers of places; -1 for photos that count nothing.
     """
-    names, classes = np.asarray(sources), np.asarray(labels)
-    weights = np.zeros(len(names))
-    for name in np.unique(names):
-        mine = names == name
-        if counting_classes(Counter(classes[mine].tolist())):
-            weights[mine] = 1 / mine.sum()
-    return weights if weights.any() else np.ones(len(names))
+    number = {name: place for place, name in enumerate(sorted(counting_sources(labels, sources) - set(aside)))}
+    return np.array([number.get(source, -1) if number else 0 for source in sources], np.int64)

@@ -62,3 +62,15 @@ class LabelledPrediction(_Result):
     path: str
     label: str
     probabilities: dict[str, float]
+
+
+class FirstView(_Result):
+    """What it brings that a sure first view answers alone: means over places, 0..1.
+
+    Attributes:
+        share: of the photos that are answered so.
+        changed: share of the photos that get another class than by all their views.
+    """
+
+    share: float
+    changed: float

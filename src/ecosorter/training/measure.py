@@ -13,8 +13,8 @@ from ecosorter.datasets.photoset import Index, PhotoSet
 from ecosorter.decision import softmax
 from ecosorter.evaluation.metrics import score
 from ecosorter.evaluation.out_of_fold import Calibration, OutOfFold, calibrate
-from ecosorter.evaluation.protocols import promise_weights
-from ecosorter.evaluation.scores import LabelledPrediction, Scores
+from ecosorter.evaluation.protocols import promise_places
+from ecosorter.evaluation.scores import FirstView, LabelledPrediction, Scores
 from ecosorter.files import write_whole
 from ecosorter.progress import Advance, Progress
 from ecosorter.texts.note import Note
@@ -83,6 +83,7 @@ class Measurement:
             kept_away=tuple(held_out),
             folds=measured.folds,
             linear_probe=measured.probe,
+            first_view=measured.first_view,
             answers=measured.answers,
             notes=_distinct([*notes, *self._notes]),
             made_with=made_with(),
@@ -94,13 +95,14 @@ class Measurement:
         with self._ahead(plan.compared):
             learnt = self._fit(plan.main)
         record, calibration, test = self._holdout(plan.main, learnt)
+        probabilities = softmax(calibration.combine(test.logits), calibration.temperature)
         parts = plan.main.parts
         measured = _Measured(
             split={part: len(rows) for part, rows in parts.items()},
             record=record,
             calibration=calibration,
             folds=[self._holdout(job, self._fit(job))[0].scores for job in plan.folds],
-            answers=labelled_predictions(self._photos, test.photos, softmax(test.logits, calibration.temperature)),
+            answers=labelled_predictions(self._photos, test.photos, probabilities),
             prove_on=parts.get("validation", parts["train"][:64]),
         )
         return measured, learnt
@@ -112,12 +114,13 @@ class Measurement:
         fold_of = np.repeat(np.arange(len(plan.folds)), [len(job.parts["test"]) for job in plan.folds])
         answered = [self._answer_fold(job) for job in plan.folds]
         sources = np.array([photos.rows[row].source for row in rows])
-        weights = np.ones(len(rows))
+        places = np.zeros(len(rows), np.int64)
         if plan.together:
-            weights = promise_weights([photos.rows[row].label for row in rows], sources.tolist())
+            labels = [photos.rows[row].label for row in rows]
+            places = promise_places(labels, sources.tolist(), self._recipe.evaluation.aside)
         kinds = [np.concatenate(logits) for logits in zip(*answered, strict=True)]
         found = [
-            OutOfFold(logits, photos.labels[rows], fold_of, photos.groups[rows].tolist(), photos.classes, weights)
+            OutOfFold(logits, photos.labels[rows], fold_of, photos.groups[rows].tolist(), photos.classes, places)
             for logits in kinds
         ]
         scored = []
@@ -125,8 +128,9 @@ class Measurement:
             calibrations = one.calibrations(rule)
             together, probabilities = one.score_together(calibrations)
             by_source = one.score_sources(sources, calibrations) if plan.together else {}
-            scored.append((together, by_source, one.score_folds(calibrations), probabilities))
-        scores, by_source, fold_scores, probabilities = scored[0]
+            first_view = one.first_view(calibrations)
+            scored.append((together, by_source, one.score_folds(calibrations), probabilities, first_view))
+        scores, by_source, fold_scores, probabilities, first_view = scored[0]
         learnt = self._fit(plan.main)
         train = plan.main.parts["train"]
         measured = _Measured(
@@ -136,6 +140,7 @@ class Measurement:
             folds=[] if plan.together else fold_scores,
             unseen=by_source,
             probe=LinearProbe(scores=scored[1][0], held_out=scored[1][1]) if len(scored) > 1 else None,
+            first_view=first_view,
             answers=labelled_predictions(photos, rows, probabilities),
             prove_on=np.random.default_rng(self._recipe.seed).permutation(train)[:_PROVED],
         )
@@ -192,7 +197,7 @@ class Measurement:
         calibration = calibrate(validation.logits, validation.labels, self._recipe.decide)
         leaky = bool((test.photos < 0).any())
         scores = score(
-            test.logits,
+            calibration.combine(test.logits),
             test.labels,
             self._photos.classes,
             temperature=calibration.temperature,
@@ -205,7 +210,7 @@ class Measurement:
     def _score(self, learnt: Learnt, rows: Index, calibration: Calibration) -> Scores:
         """Measure a fit on photos that it never saw."""
         return score(
-            learnt.predict(rows),
+            calibration.combine(learnt.predict(rows)),
             self._photos.labels[rows],
             self._photos.classes,
             temperature=calibration.temperature,
@@ -242,6 +247,7 @@ class _Measured:
     prove_on: Index
     unseen: dict[str, Scores] = field(default_factory=dict)
     probe: LinearProbe | None = None
+    first_view: FirstView | None = None
 
 
 def _record(name: str, learnt: Learnt, scores: Scores, *, leaky: bool) -> FitRecord:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from ecosorter.datasets.photoset import Index, PhotoSet, SourceCount
-from ecosorter.evaluation.scores import LabelledPrediction, Scores
+from ecosorter.evaluation.scores import FirstView, LabelledPrediction, Scores
 from ecosorter.evaluation.unseen import Unseen, unseen
 from ecosorter.texts.note import Note
 
@@ -81,6 +81,7 @@ class RunResult(_Result):
         kept_away: the sources that the exported model never saw either.
         folds: scores of each cross-validation fold.
         linear_probe: see `LinearProbe`.
+        first_view: what it brings that a sure first view answers alone, measured out of fold; None where none does.
         answers: one for each test photo of `fit`.
         notes: sentences that the reader must know (a leaky figure, a class too small for SMOTE …).
     """
@@ -99,6 +100,7 @@ class RunResult(_Result):
     kept_away: tuple[str, ...] = ()
     folds: list[Scores] = []
     linear_probe: LinearProbe | None = None
+    first_view: FirstView | None = None
     answers: list[LabelledPrediction] = []
     notes: list[Note] = []
     made_with: dict[str, str] = {}

@@ -10,12 +10,10 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-import numpy as np
-
 from ecosorter.datasets.cache import Cache
 from ecosorter.datasets.dataset import read_dataset
 from ecosorter.datasets.photoset import PhotoSet, usable_photos
-from ecosorter.evaluation.protocols import promise_weights
+from ecosorter.evaluation.protocols import counting_sources
 from ecosorter.preprocess import PreprocessSpec
 from ecosorter.progress import Progress, Silent
 from ecosorter.texts import Language
@@ -158,8 +156,8 @@ def _range_photos(photos: PhotoSet, recipe: Recipe) -> Files:
     """
     if recipe.evaluation.protocol != "leave-sources-out":
         return photos.files
-    weights = promise_weights([row.label for row in photos.rows], [row.source for row in photos.rows])
-    spare = [photos.file(row) for row in np.flatnonzero(weights == 0).tolist()]
+    counting = counting_sources([row.label for row in photos.rows], [row.source for row in photos.rows])
+    spare = [photos.file(number) for number, row in enumerate(photos.rows) if row.source not in counting]
     return spare if len(spare) >= RANGE_PHOTOS else photos.files
 
 

@@ -22,9 +22,9 @@ from ecosorter.teaching.bank import make_bank
 from ecosorter.training.export.card import model_card
 from ecosorter.training.export.parity import check_parity
 from ecosorter.training.export.quantize import compare
-from ecosorter.training.export.views import decoded, view_features
+from ecosorter.training.export.views import decoded
 from ecosorter.training.fit.learner import Model
-from ecosorter.training.ood.fit import add_signals
+from ecosorter.training.ood.fit import Known, add_signals
 from ecosorter.training.recipe import Recipe
 from ecosorter.training.results import RunResult
 from ecosorter.training.runfolder import RunFolder
@@ -84,17 +84,18 @@ def export_bundle(
         some = np.random.default_rng(recipe.seed).permutation(len(seen))[-_COMPARED:]
         pixels = np.concatenate(list(decoded([paths[row] for row in some], spec)))
         metrics["int8"] = asdict(compare(full, model, pixels, labels[some]))
-    thresholds = calibration.thresholds
+    thresholds, bank = calibration.thresholds, None
+    if recipe.export.ood or recipe.export.bank:
+        with progress.stage("bank", len(photos.rows)) as advance:
+            features = trained.features(seen, advance, int8=recipe.export.int8)
     if recipe.export.ood:
+        known = Known(features[:, 0], paths, labels, sources)
         model, thresholds, metrics["no_waste"] = add_signals(
-            model, paths, labels, sources, spec, calibration, photos.classes, recipe.seed, progress
+            model, known, spec, calibration, photos.classes, recipe.seed, progress
         )
-    bank = None
     if recipe.export.bank:
         room = recipe.export.max_bytes - _TEXT_BYTES - len(model)
-        with progress.stage("bank", len(paths)) as advance:
-            features = view_features(model, paths, spec, advance)
-        bank = make_bank(features, labels, sources, photos.classes, room, seed=recipe.seed)
+        bank = make_bank(features.mean(axis=1), labels, sources, photos.classes, room, seed=recipe.seed)
     info = BundleInfo(
         format=FORMAT,
         name=recipe.name,
@@ -125,6 +126,8 @@ def figures(result: RunResult) -> dict[str, Any]:
         found["held_out"] = result.unseen().model_dump(mode="json")
     if result.folds:
         found["folds"] = [_short(scores) for scores in result.folds]
+    if result.first_view:
+        found["first_view"] = result.first_view.model_dump()
     if result.linear_probe:
         found["linear_probe"] = {"test": _short(result.linear_probe.scores)}
         if result.linear_probe.held_out:

@@ -33,15 +33,10 @@ def range_batches(paths: Sequence[Path], spec: PreprocessSpec, seed: int) -> Ite
     return decoded([paths[number] for number in drawn], spec, _RANGES_BATCH)
 
 
-def view_features(model: bytes, paths: Sequence[Path], spec: PreprocessSpec, advance: Advance) -> NDArray[np.float32]:
-    """Return features float32 ``[n, d]`` of photos, the mean of each one's views."""
-    return view_outputs(model, "features", paths, spec, advance)
-
-
 def view_outputs(
     model: bytes, output: str, paths: Sequence[Path], spec: PreprocessSpec, advance: Advance
 ) -> NDArray[np.float32]:
-    """Return an output of a bundle's graph for photos, the mean of each one's views.
+    """Return an output of a bundle's graph for photos, float32 ``[n, views, k]``.
 
     Args:
         model: serialised.
@@ -56,6 +51,6 @@ def view_outputs(
         for start in range(0, len(paths), BATCH):
             views = list(pool.map(partial(decode_views, spec=spec), paths[start : start + BATCH]))
             (values,) = session.run([output], {"pixels": np.concatenate(views)})
-            found.append(values.reshape(len(views), len(spec.zooms), -1).mean(axis=1))
+            found.append(values.reshape(len(views), len(spec.zooms), -1))
             advance(len(views))
     return np.concatenate(found)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecosorter.datasets.photoset import Index
+from ecosorter.progress import Advance
 from ecosorter.texts.note import Note
 from ecosorter.training.results import Epoch, OnEpoch, Part
 
@@ -37,7 +38,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
-    """Logits float32 ``[n, classes]``, labels ``[n]``, and the row of each photo ``[n]``, -1 for a synthetic one."""
+    """Answers to n photos.
+
+    Attributes:
+        logits: float32 ``[n, views, classes]``.
+        labels: ``[n]``.
+        photos: the row of each ``[n]``, -1 for a synthetic one.
+    """
 
     logits: NDArray[np.float32]
     labels: NDArray[np.int64]
@@ -49,6 +56,9 @@ class Model(Protocol):
 
     def graph(self, *, int8: bool) -> bytes:
         """Return the graph from `pixels` to `logits`, `features` and `cam`, serialised, perhaps in integers."""
+
+    def features(self, rows: Index, advance: Advance, *, int8: bool) -> NDArray[np.float32]:
+        """Return what that graph sees in photos, by their rows: features float32 ``[n, views, d]``."""
 
     def reference(self, rows: Sequence[int]) -> NDArray[np.float32]:
         """Say in float32 what was trained says of whole photos, by their rows: logits ``[n, classes]``."""
@@ -79,7 +89,7 @@ class Learnt(Protocol):
         """Answer a part of the job; no rows where the job has no such part."""
 
     def predict(self, rows: Index) -> NDArray[np.float32]:
-        """Return logits float32 ``[n, classes]`` of any photos, the mean of their views."""
+        """Return logits float32 ``[n, views, classes]`` of any photos."""
 
     @property
     def model(self) -> Model:

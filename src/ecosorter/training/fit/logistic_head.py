@@ -72,8 +72,8 @@ class LogisticHead:
         return Answers(self.predict(rows), self._learner.photos.labels[rows], rows)
 
     def predict(self, rows: Index) -> NDArray[np.float32]:
-        """Return logits of photos, the mean of their views."""
-        found: NDArray[np.float32] = self._learner.features[rows].mean(axis=1) @ self._weight.T + self._bias
+        """Return logits of photos by view."""
+        found: NDArray[np.float32] = self._learner.features[rows] @ self._weight.T + self._bias
         return found
 
     @property

@@ -14,7 +14,7 @@ from ecosorter.datasets.photoset import Index, PhotoSet
 from ecosorter.datasets.sampling import source_balanced
 from ecosorter.files import write_text
 from ecosorter.preprocess import PreprocessSpec, decode_pixels
-from ecosorter.progress import Progress
+from ecosorter.progress import Advance, Progress
 from ecosorter.texts.note import Note
 from ecosorter.training.backbones.backbone import Backbone
 from ecosorter.training.backbones.imagenet_scores import imagenet_scores
@@ -184,16 +184,13 @@ class LearntNetwork:
         return Answers(self.predict(rows), self._learner.photos.labels[rows], rows)
 
     def predict(self, rows: Index) -> NDArray[np.float32]:
-        """Return logits of photos, the mean of their views; by the integers where those are what ships."""
+        """Return logits of photos by view; by the integers where those are what ships."""
         learner = self._learner
         paths = [learner.paths[row] for row in rows]
         if not paths:
-            return np.empty((0, len(learner.photos.classes)), np.float32)
+            return np.empty((0, len(learner.spec.zooms), len(learner.photos.classes)), np.float32)
         if not learner.recipe.export.int8:
-            logits: NDArray[np.float32] = predict(self._network, paths, learner.spec, lambda _: None).logits.mean(
-                axis=1
-            )
-            return logits
+            return predict(self._network, paths, learner.spec, lambda _: None).logits
         return view_outputs(self.model.graph(int8=True), "logits", paths, learner.spec, lambda _: None)
 
 
@@ -226,6 +223,11 @@ class NetworkModel:
     @cached_property
     def _integers(self) -> bytes:
         return quantize(self._floats, range_batches([self.paths[row] for row in self.train], self.spec, self.seed))
+
+    def features(self, rows: Index, advance: Advance, *, int8: bool) -> NDArray[np.float32]:
+        """Compute the features of photos."""
+        paths = [self.paths[row] for row in rows]
+        return view_outputs(self.graph(int8=int8), "features", paths, self.spec, advance)
 
     def reference(self, rows: Sequence[int]) -> NDArray[np.float32]:
         """Answer whole photos by the network in float32."""

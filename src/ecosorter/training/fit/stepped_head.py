@@ -167,14 +167,14 @@ class SteppedHead:
         rows = self._prepared.parts.get(part)
         if rows is None:
             classes = len(self._learner.table.classes)
-            return Answers(np.empty((0, classes), np.float32), np.empty(0, np.int64), np.empty(0, np.int64))
+            return Answers(np.empty((0, 1, classes), np.float32), np.empty(0, np.int64), np.empty(0, np.int64))
         photos = self._prepared.test_photos if part == "test" else np.full(len(rows), -1)
-        return Answers(logits(self.head, rows), rows.all_labels, photos)
+        return Answers(logits(self.head, rows)[:, None], rows.all_labels, photos)
 
     def predict(self, rows: Index) -> NDArray[np.float32]:
-        """Return logits of photos."""
+        """Return logits of photos, which are seen as a whole only."""
         table = self._learner.table
-        return logits(self.head, FeatureRows(table.features, table.labels, rows))
+        return logits(self.head, FeatureRows(table.features, table.labels, rows))[:, None]
 
     @property
     def model(self) -> HeadModel:

@@ -1,6 +1,7 @@
 """Fits the signals of no waste to a finished graph, puts them into it, and measures what they refuse."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,26 @@ _REFUSED = 0.03  # share of photos of waste that the signals may take for no was
 _Pixels = NDArray[np.uint8]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """Photos of waste that a graph learnt from.
+
+    Attributes:
+        features: of whole photos ``[n, d]``, as the graph gives them.
+        paths: ``[n]``.
+        labels: ``[n]``.
+        sources: ``[n]``, names.
+    """
+
+    features: NDArray[np.float32]
+    paths: Sequence[Path]
+    labels: NDArray[np.int64]
+    sources: Sequence[str]
+
+
 def add_signals(
     model: bytes,
-    paths: Sequence[Path],
-    labels: NDArray[np.int64],
-    sources: Sequence[str],
+    known: Known,
     spec: PreprocessSpec,
     calibration: Calibration,
     classes: Sequence[str],
@@ -37,9 +53,7 @@ def add_signals(
 
     Args:
         model: a bundle's graph, serialised.
-        paths: photos that it learnt from.
-        labels: ``[n]``.
-        sources: ``[n]``, names.
+        known: photos that it learnt from.
         spec: from a photo to pixels.
         calibration: of the graph's answers.
         classes: names.
@@ -51,25 +65,30 @@ def add_signals(
         without waste how many there were, the share that gets "not sure", the share of those that the signals refuse,
         and the share of the photos of waste that they refuse.
     """
-    with progress.stage("signals", len(paths)) as advance:
-        features, details = _seen(model, decoded(paths, spec), advance)
+    with progress.stage("signals", len(known.paths)) as advance:
+        details = np.concatenate([_detail(batch, advance) for batch in decoded(known.paths, spec)])
     strange, kinds = negatives("fit", spec.size, seed)
-    strange_features, strange_details = _seen(model, _cut(strange), lambda _: None)
-    values, strange_values = out_of_fold(features, labels, sources, strange_features, kinds, seed=seed)
-    least = fit_least(
-        np.column_stack([values, details]), sources, np.column_stack([strange_values, strange_details]), share=_REFUSED
+    strange_features = _features(model, strange)
+    values, strange_values = out_of_fold(
+        known.features, known.labels, known.sources, strange_features, kinds, seed=seed
     )
-    signals = fit_signals(features, labels, sources, strange_features)
+    least = fit_least(
+        np.column_stack([values, details]),
+        known.sources,
+        np.column_stack([strange_values, detail(strange)]),
+        share=_REFUSED,
+    )
+    signals = fit_signals(known.features, known.labels, known.sources, strange_features)
     whole = with_signals(model, signals, spec.size)
     thresholds = calibration.thresholds.model_copy(update={"signals": dict(zip(NAMES, least, strict=True))})
     unseen, _ = negatives("held-out", spec.size, seed)
     reasons = _reasons(whole, unseen, calibration.temperature, thresholds, classes)
-    known = np.column_stack([signals.of_features(features), details])
+    waste = np.column_stack([signals.of_features(known.features), details])
     figures = {
         "pictures": len(unseen),
         "not_sure": 1 - reasons.count("confident") / len(reasons),
         "refused": reasons.count("no_waste") / len(reasons),
-        "waste_refused": float((known < least).any(axis=1).mean()),
+        "waste_refused": float((waste < least).any(axis=1).mean()),
     }
     return whole, thresholds, figures
 
@@ -106,17 +125,15 @@ def _reasons(
     return found
 
 
-def _seen(
-    model: bytes, batches: Iterable[_Pixels], advance: Advance
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return features ``[n, d]`` and detail ``[n]`` of photos."""
+def _detail(pixels: _Pixels, advance: Advance) -> NDArray[np.float32]:
+    found = detail(pixels)
+    advance(len(pixels))
+    return found
+
+
+def _features(model: bytes, pixels: _Pixels) -> NDArray[np.float32]:
     session = onnxruntime.InferenceSession(model)
-    features, details = [], []
-    for batch in batches:
-        features.append(session.run(["features"], {"pixels": batch})[0])
-        details.append(detail(batch))
-        advance(len(batch))
-    return np.concatenate(features), np.concatenate(details)
+    return np.concatenate([session.run(["features"], {"pixels": batch})[0] for batch in _cut(pixels)])
 
 
 def _cut(pixels: _Pixels) -> Iterator[_Pixels]:
