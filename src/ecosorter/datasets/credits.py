@@ -39,16 +39,17 @@ def licence_of(source: str, rows: Sequence[PhotoRow]) -> str | None:
     return known.licence if known else None
 
 
-def attribution(rows: Iterable[PhotoRow]) -> str | None:
+def attribution(rows: Iterable[PhotoRow], before: str | None = None) -> str | None:
     """Return a table of who made each photo, or None where of no photo anybody is named.
 
     Args:
         rows: photos, whose manifest may name author, licence and page; of some known sources, authors.csv does.
+        before: such a table, to which the photos are added.
 
     Returns:
         CSV with the columns source, photo (class folder and file name), author, licence and url, sorted.
     """
-    lines = set()
+    lines = {tuple(line) for line in list(csv.reader(io.StringIO(before or "")))[1:]}
     for row in rows:
         credit = (row.author, row.licence, row.url)
         if not any(credit):
