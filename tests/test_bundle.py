@@ -21,6 +21,19 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def test_who_made_which_photo_lies_beside_the_card_and_is_never_needed(tmp_path: Path) -> None:
+    table = "source,photo,author,licence,url\nhere,kaca/a.jpg,José,CC0,\n"
+    written = write_bundle(tmp_path / "a", b"model", tiny_info(), "card", attribution=table)
+    write_bundle(tmp_path / "a", b"model", tiny_info(), "card", attribution=table)  # the same again is no conflict
+    read = read_bundle(tmp_path / "a")
+    assert read.info == written.info
+    assert read.read_attribution() == table
+    (tmp_path / "a" / "ATTRIBUTION.csv").write_bytes(b"\xff")
+    assert read_bundle(tmp_path / "a").read_attribution() is None
+    (tmp_path / "a" / "ATTRIBUTION.csv").unlink()
+    assert read_bundle(tmp_path / "a").read_attribution() is None
+
+
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     info = tiny_info(metrics={"macro_f1": 0.5, "per_class": {"kaca": [1, 2]}}, sha256="0" * 64)
     written = write_bundle(tmp_path / "deep" / "a", b"model", info, "# Kartu model é\n")

@@ -8,6 +8,8 @@ import pytest
 
 from ecosorter import Classifier, read_bundle
 from ecosorter.bundle import shipped_bundles
+from ecosorter.datasets.credits import attribution
+from ecosorter.datasets.dataset import read_dataset
 from ecosorter.teaching.bank import read_bank
 from tests.tiny import photo
 
@@ -22,7 +24,7 @@ def classifier() -> Classifier:
 def test_there_is_one_and_it_is_small() -> None:
     (folder,) = shipped_bundles()
     sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
-    assert set(sizes) == {"model.onnx", "bundle.json", "README.md", "bank.npz"}
+    assert set(sizes) == {"model.onnx", "bundle.json", "README.md", "bank.npz", "ATTRIBUTION.csv"}
     assert sizes["model.onnx"] <= 5_500_000
     assert sum(sizes.values()) <= 10_000_000
 
@@ -32,9 +34,17 @@ def test_it_knows_the_seven_classes_and_where_it_learnt_them(classifier: Classif
     assert info.classes == SEVEN
     assert len(info.data) == 71
     assert all(source.licence for source in info.data)
+    assert not info.non_commercial
     bank = read_bank(classifier.bundle)
     assert set(bank.classes) == set(SEVEN)
     assert len(bank.source_names) == 71
+
+
+def test_photographers_who_are_known_are_named_photo_by_photo(classifier: Classifier, shared: Path) -> None:
+    table = attribution(read_dataset([shared / "photos"]).rows)
+    assert classifier.bundle.read_attribution() == table
+    card = (classifier.bundle.folder / "README.md").read_text(encoding="utf-8")
+    assert "`ATTRIBUTION.csv` beside this card" in card
 
 
 def test_its_card_tells_the_figures_of_its_description(classifier: Classifier) -> None:

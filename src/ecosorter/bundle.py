@@ -1,4 +1,7 @@
-"""A model on disk: a folder with `model.onnx`, `bundle.json`, `README.md` and perhaps `bank.npz`, never a pickle.
+"""A model on disk: a folder with `model.onnx`, `bundle.json`, `README.md`, perhaps more, never a pickle.
+
+Perhaps there are `bank.npz`, by which it can be taught, and `ATTRIBUTION.csv`, which names photographers: that is for
+people, and nothing reads it.
 
 `bundle.json` says everything that is needed to use the model and to judge it. Whatever does not fit is refused
 with the reason, since a model that is used with another rule or other classes answers nonsense without a sign.
@@ -22,7 +25,7 @@ from ecosorter.files import part_of, reason, write_bytes
 from ecosorter.folders import is_clutter
 from ecosorter.preprocess import PreprocessSpec
 
-MODEL, INFO, CARD, BANK = "model.onnx", "bundle.json", "README.md", "bank.npz"
+MODEL, INFO, CARD, BANK, ATTRIBUTION = "model.onnx", "bundle.json", "README.md", "bank.npz", "ATTRIBUTION.csv"
 FORMAT = 2
 """What is written. Format 1, whose `metrics` had another form for each kind of recipe, is read too."""
 _LARGEST_BANK = 50_000_000  # bytes
@@ -63,6 +66,7 @@ class BundleInfo(BaseModel, frozen=True, extra="forbid"):
         thresholds: when to answer.
         metrics: how the model was measured, as plain data.
         data: what it learnt from.
+        non_commercial: those of its sources whose licence forbids commercial use.
         recipe: how it was trained, resolved.
         made_with: versions of the programs that made it, by name.
         sha256: of `model.onnx`, in small hexadecimal digits; `write_bundle` fills it in.
@@ -79,6 +83,7 @@ class BundleInfo(BaseModel, frozen=True, extra="forbid"):
     thresholds: Thresholds
     metrics: dict[str, Any] = {}
     data: list[DataSource] = []
+    non_commercial: tuple[str, ...] = ()
     recipe: dict[str, Any] = {}
     made_with: dict[str, str] = {}
     sha256: str = ""
@@ -125,6 +130,13 @@ class Bundle:
             )
         return content
 
+    def read_attribution(self) -> str | None:
+        """Return who made which photo, as CSV; None where the file is not there or cannot be read: it is for people."""
+        try:
+            return (self.folder / ATTRIBUTION).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None
+
 
 def read_bundle(folder: str | os.PathLike[str]) -> Bundle:
     """Read a bundle and check that it is whole.
@@ -166,6 +178,7 @@ def write_bundle(
     card: str,
     *,
     bank: bytes | None = None,
+    attribution: str | None = None,
     replace: bool = False,
 ) -> Bundle:
     """Write a bundle so that at no moment a half-written one stands under its name.
@@ -177,6 +190,7 @@ def write_bundle(
         info: both hashes are filled in here, whatever it holds.
         card: the model card, Markdown.
         bank: content of `bank.npz`, as teaching/bank.py makes it; None for a model that cannot be taught.
+        attribution: who made which photo, as CSV (datasets/credits.py); None where nobody is named.
         replace: put it in the place of an existing bundle (never of a folder that is none).
 
     Returns:
@@ -191,6 +205,8 @@ def write_bundle(
     content = {MODEL: model, INFO: f"{info.model_dump_json(indent=2)}\n".encode(), CARD: card.encode()}
     if bank is not None:
         content[BANK] = bank
+    if attribution is not None:
+        content[ATTRIBUTION] = attribution.encode()
     if _holds_other(folder, content):
         if not replace:
             raise BundleError(f"{folder} exists already; give another folder, or ask to replace it.")

@@ -19,6 +19,7 @@
     ├── BundleError                a model folder that cannot be used
     ├── DatasetError               a data set that cannot be used
     ├── DownloadError              a download that did not arrive whole
+    │   └── DownloadBrokenOff      it may arrive another time
     ├── CacheError                 a cache that can be neither read nor cleared
     ├── RecipeError                a recipe or setting that cannot be used
     ├── BackboneError              a pretrained network that cannot be loaded
@@ -125,6 +126,10 @@ class DatasetError(EcoSorterError):
 
 class DownloadError(EcoSorterError):
     """A download broke off, has a wrong checksum, or holds something unsafe."""
+
+
+class DownloadBrokenOff(DownloadError):
+    """A download broke off, or its server is not to be reached: another time may be better."""
 
 
 class CacheError(EcoSorterError):

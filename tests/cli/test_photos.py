@@ -15,6 +15,7 @@ from ecosorter.cli.photos import app
 from ecosorter.datasets.cache import Cache
 from ecosorter.datasets.dataset import read_dataset
 from ecosorter.errors import DatasetError, DownloadError
+from tests.datasets.site import write_batch
 from tests.datasets.test_fetch import GOOD
 from tests.training.pictures import picture, save
 from tests.training.web import serving
@@ -153,6 +154,26 @@ def test_fetch(run: Run, tmp_path: Path) -> None:
         assert result.stdout == f"TrashNet: 2527 photos in {tmp_path}/trashnet. Licence: MIT.\n"
         assert isinstance(run("fetch", "trashnet", tmp_path / "b", "--url", server.url).exception, DownloadError)
     assert len(read_dataset([tmp_path / "trashnet"]).rows) == 2527
+
+
+def test_fetch_of_a_folder_with_boxes(run: Run, tmp_path: Path) -> None:
+    things = [{"red": (20, 20, 120, 120), "green": (220, 120, 140, 140)}]
+    write_batch(tmp_path / "trash/batch_01", things, {"red": "Metal", "green": "Glass"})
+    result = run("fetch", "recycle-trash", tmp_path / "photos", "--from", tmp_path / "trash", "--lang", "en")
+    assert result.exit_code == 0, result.output
+    first, second = result.stdout.splitlines()
+    assert first == f"Recycle Trash Dataset: 2 photos in {tmp_path}/photos/recycle-trash. Licence: CC-BY-4.0."
+    assert second == "Glass 1, Metal 1"
+    (tmp_path / "trash/batch_01/0000.jpg").write_bytes(b"half")
+    (tmp_path / "photos/recycle-trash/.crops.jsonl").unlink()
+    result = run("fetch", "recycle-trash", tmp_path / "photos", "--from", tmp_path / "trash", "--lang", "en")
+    assert "Photos that could not be had now: 1. Run the same command again." in result.stdout
+
+
+def test_a_set_that_must_not_be_used_commercially(run: Run, tmp_path: Path) -> None:
+    error = run("fetch", "realwaste", tmp_path).exception
+    assert isinstance(error, DatasetError)
+    assert "--non-commercial" in str(error)
 
 
 def test_real_photos(run: Run, shared: Path, tmp_path: Path) -> None:

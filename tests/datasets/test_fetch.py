@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ecosorter.datasets.dataset import read_dataset
-from ecosorter.datasets.fetch import fetch, published
+from ecosorter.datasets.fetch import Request, fetch
+from ecosorter.datasets.published import PublishedArchive, published
 from ecosorter.errors import DatasetError, DownloadError
 from tests.training.web import Server, serving
 
@@ -49,11 +50,14 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 def get(server: Server, folder: Path, sha256: str | None = None) -> Path:
-    return fetch("trashnet", folder, url=server.url, sha256=sha256 or hashlib.sha256(server.content).hexdigest())
+    asked = Request(url=server.url, sha256=sha256 or hashlib.sha256(server.content).hexdigest(), pause=0.001)
+    assert fetch("trashnet", folder, asked).crops == COUNTS
+    return folder / "trashnet"
 
 
 def test_what_is_published() -> None:
     trashnet = published()["trashnet"]
+    assert isinstance(trashnet, PublishedArchive)
     assert trashnet.photos == COUNTS
     assert sum(trashnet.photos.values()) == 2527
     assert trashnet.url.startswith("https://")
@@ -102,8 +106,8 @@ def test_what_a_killed_run_left_is_cleared_away(server: Server, tmp_path: Path) 
 
 
 def test_the_pinned_checksum_holds_for_mirrors_too(server: Server, tmp_path: Path) -> None:
-    with pytest.raises(DownloadError, match=published()["trashnet"].sha256):
-        fetch("trashnet", tmp_path, url=server.url)
+    with pytest.raises(DownloadError, match="instead of c060e8ab"):
+        fetch("trashnet", tmp_path, Request(url=server.url))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -132,6 +136,20 @@ def test_wrong_archives_leave_nothing_behind(server: Server, tmp_path: Path, kin
 def test_an_unknown_name(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="there is trashnet"):
         fetch("trashent", tmp_path)
+
+
+def test_what_must_not_be_used_commercially_is_fetched_on_request_only(server: Server, tmp_path: Path) -> None:
+    realwaste = published()["realwaste"]
+    assert isinstance(realwaste, PublishedArchive)
+    server.content = zip_of(names(realwaste.photos), root="realwaste-main/RealWaste/")
+    with pytest.raises(DatasetError, match=r"CC-BY-NC-SA-4\.0: not for commercial use"):
+        fetch("realwaste", tmp_path, Request(url=server.url))
+    assert server.asked == []
+    found = fetch("realwaste", tmp_path, Request(url=server.url, non_commercial=True))
+    assert found.crops.total() == 4752
+    assert read_dataset([tmp_path / "realwaste"]).classes == (
+        *("kaca", "kardus", "kertas", "khusus", "logam", "organik", "plastik"),
+    )
 
 
 def test_a_folder_that_cannot_be_made(server: Server, tmp_path: Path) -> None:

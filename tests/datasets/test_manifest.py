@@ -162,3 +162,29 @@ def test_a_manifest_is_a_table_that_others_can_read(tmp_path: Path) -> None:
     write_manifest(dataset_of([PhotoRow(tmp_path / "a.jpg", "kaca", "s", "g")]), tmp_path / "list.csv")
     with (tmp_path / "list.csv").open(newline="") as file:
         assert list(csv.reader(file)) == [["path", "label", "source", "group"], ["a.jpg", "kaca", "s", "g"]]
+
+
+def test_who_made_a_photo_is_kept(tmp_path: Path) -> None:
+    text = "path,label,author,licence,url\na.jpg,kaca,Ana,CC0, https://x/1 \nb.jpg,kaca,,,\n"
+    dataset = read_dataset([manifest(tmp_path, text)])
+    named = [(row.author, row.licence, row.url) for row in dataset.rows]
+    assert named == [("Ana", "CC0", "https://x/1"), ("", "", "")]
+    write_manifest(dataset, tmp_path / "again.csv")
+    assert read_dataset([tmp_path / "again.csv"]) == dataset
+
+
+def test_a_folder_with_a_manifest_is_read_by_it(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg", "not-listed.jpg"):
+        touch(tmp_path / "photos/fetched/kaca" / name)
+    touch(tmp_path / "photos/mine/logam/c.jpg")
+    text = "path,label,source,group\nkaca/a.jpg,kaca,fetched,ana\nkaca/b.jpg,plastik,fetched,ana\n"
+    (tmp_path / "photos/fetched/manifest.csv").write_text(text)
+    listed = (
+        PhotoRow(tmp_path / "photos/fetched/kaca/a.jpg", "kaca", "fetched", "ana"),
+        PhotoRow(tmp_path / "photos/fetched/kaca/b.jpg", "plastik", "fetched", "ana"),
+    )
+    assert read_dataset([tmp_path / "photos/fetched"]).rows == listed
+    mine = PhotoRow(tmp_path / "photos/mine/logam/c.jpg", "logam", "mine")
+    assert read_dataset([tmp_path / "photos"]).rows == (*listed, mine)
+    (tmp_path / "photos/mine/logam/c.jpg").unlink()
+    assert read_dataset([tmp_path / "photos"]).rows == listed

@@ -112,6 +112,23 @@ def test_the_same_photos_give_the_same_model(base: Bundle, tmp_path: Path) -> No
     assert one.info.bank_sha256 == two.info.bank_sha256
 
 
+def test_what_may_not_be_done_with_photos_and_who_made_them_goes_on(base: Bundle, tmp_path: Path) -> None:
+    photos = class_folders(tmp_path / "own", {"popok": 12})
+    lines = [f"{path.relative_to(photos)},popok,ana,Ana,CC-BY-NC-4.0" for path in sorted(photos.rglob("*.png"))]
+    (photos / "manifest.csv").write_text("path,label,source,author,licence\n" + "\n".join(lines))
+    teach([photos], tmp_path / "out", model=base.folder)
+    bundle = read_bundle(tmp_path / "out")
+    assert bundle.info.non_commercial == ("ana",)
+    assert bundle.info.data[-1].licence == "CC-BY-NC-4.0"
+    assert (bundle.read_attribution() or "").count(",Ana,CC-BY-NC-4.0,") == 12
+    card = (bundle.folder / "README.md").read_text(encoding="utf-8")
+    assert card.split("\n\n")[1].startswith("**Not for commercial use.** It learnt from ana,")
+    teach([class_folders(tmp_path / "more", {"baterai": 12})], tmp_path / "again", model=bundle.folder)
+    again = read_bundle(tmp_path / "again")
+    assert again.info.non_commercial == ("ana",)
+    assert again.read_attribution() == bundle.read_attribution()
+
+
 def test_a_kind_that_was_part_of_an_old_class_leaves_it(tmp_path: Path) -> None:
     """The bank is full of batteries under the name of `khusus`: they must not speak against `baterai`."""
     base = teachable(tmp_path / "base", also={"baterai": "khusus"})

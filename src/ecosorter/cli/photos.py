@@ -61,28 +61,54 @@ def check(
 
 @app.command(no_args_is_help=True)
 def fetch(
-    name: Annotated[str, typer.Argument(help="A published data set: trashnet.")],
+    name: Annotated[str, typer.Argument(help="trashnet, realwaste, recycle-trash, taco or open-images.")],
     folder: Annotated[Path, typer.Argument(help="Where the data set's own folder is made.", file_okay=False)],
-    url: Annotated[str | None, typer.Option(help="Another address of the archive.", show_default=False)] = None,
+    each: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Crops of each class, each by another photographer or from another photo; "
+            "of open-images 500 where not given, of other sets all.",
+            show_default=False,
+        ),
+    ] = None,
+    batches: Annotated[
+        Path | None,
+        typer.Option("--from", help="The folder of a set that you have downloaded yourself.", show_default=False),
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Another address of the archive or the tables.", show_default=False)
+    ] = None,
     sha256: Annotated[
         str | None, typer.Option(help="What the archive must have, instead of the known hash.", show_default=False)
     ] = None,
+    non_commercial: Annotated[
+        bool, typer.Option("--non-commercial", help="Also take photos that must not be used commercially.")
+    ] = False,
     lang: LangOption = None,
 ) -> None:
-    """Download a published data set; run again, it goes on where it broke off.
+    """Fetch a published data set; run again, it goes on where it stopped.
 
-    The archive's checksum, its contents and the photos by class are checked before the folder appears.
+    Archives and their contents are checked before the folder appears. Of photos with boxes, single things are cut out;
+    the manifest beside them names photographers and licences.
     """
+    from ecosorter.datasets.fetch import Request  # noqa: PLC0415
     from ecosorter.datasets.fetch import fetch as run  # noqa: PLC0415
-    from ecosorter.datasets.fetch import published  # noqa: PLC0415
+    from ecosorter.datasets.published import published  # noqa: PLC0415
 
-    with Bars(in_bytes=True) as bars:
-        target = run(name, folder, url=url, sha256=sha256, progress=bars)
-    known = published()[name]
-    fields = {"title": known.title, "n": sum(known.photos.values()), "folder": target, "licence": known.licence}
-    Console(soft_wrap=True).print(
-        texts("audit", language(lang))["fetched"].format(**fields), markup=False, highlight=False
-    )
+    request = Request(url=url, sha256=sha256, batches=batches, each=each, non_commercial=non_commercial)
+    archive = name in published() and published()[name].form == "archive"
+    with Bars(in_bytes=archive) as bars:
+        found = run(name, folder, request, progress=bars)
+    words = language(lang)
+    text, known = texts("audit", words), published()[name]
+    n = found.crops.total()
+    lines = [text["fetched"].format(title=known.title, n=n, folder=folder / name, licence=known.licence)]
+    if not archive:
+        lines.append(", ".join(f"{class_name(label, words)} {number}" for label, number in sorted(found.crops.items())))
+    counts = {"fetched_people": found.people, "fetched_lost": found.lost, "fetched_later": found.later}
+    lines += [text[key].format(n=number) for key, number in counts.items() if number]
+    Console(soft_wrap=True).print("\n".join(filter(None, lines)), markup=False, highlight=False)
 
 
 def _print(found: "Audit", words: Language) -> None:

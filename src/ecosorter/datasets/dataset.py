@@ -9,26 +9,30 @@ A folder of photos has one of two shapes::
 Photos that lie directly in one of its sub-folders make it (a). Without any, it is (a) if all sub-folders have names
 of known classes (aliases.toml) and not all of theirs have, else (b). Where that does not fit, write a manifest::
 
-    path,label,source,group,item
-    photos/a.jpg,kaca,kitchen,bottle-17,botol-kaca
+    path,label,source,group,item,author,licence,url
+    photos/a.jpg,kaca,kitchen,bottle-17,botol-kaca,,,
 
-Relative paths start at the manifest's folder. `source`, `group` and `item` may be missing or empty: the source is then
+Relative paths start at the manifest's folder. All columns but the first two may be missing or empty: the source is then
 the manifest's file name without its ending. Other columns are ignored (manifest.py).
+
+A folder that holds a ``manifest.csv`` is read by it: one that is given, or one among folders of class folders.
 """
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecosorter.datasets.class_names import nearest_known, one_of_the_seven
-from ecosorter.datasets.manifest import path_fault, read_table, table_text
+from ecosorter.datasets.manifest import MANIFEST, path_fault, read_table, table_text
 from ecosorter.errors import DatasetError
 from ecosorter.files import write_bytes
+from ecosorter.folders import is_clutter
 from ecosorter.photos import find_photos
 
 _NAMED_AT_MOST = 5  # of many like faults, so that a message stays readable
@@ -44,6 +48,7 @@ class PhotoRow:
         source: whose photos these are: one camera, place or data set.
         group: photos of one source with the same group show the same object; ``""`` means that nothing is known.
         item: id of the item that it shows, as in `ecosorter items`; ``""`` where it is not known.
+        author, licence, url: of the photo, and the page that shows it; ``""`` where the manifest names none.
     """
 
     path: Path
@@ -51,6 +56,9 @@ class PhotoRow:
     source: str
     group: str = ""
     item: str = ""
+    author: str = ""
+    licence: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +98,7 @@ def read_dataset(paths: Sequence[Path], *, own_classes: bool = False) -> Dataset
     folder_of_source: dict[str, Path] = {}
     for path in paths:
         if path.is_dir():
-            found = _read_folder(path, own_classes)
+            found = _read_given(path, own_classes)
             folder = Path(os.path.abspath(path))  # noqa: PTH100 - Path.resolve would follow links
             for source in dict.fromkeys(row.source for row in found):
                 if (other := folder_of_source.setdefault(source, folder)) != folder:
@@ -127,7 +135,8 @@ def write_manifest(dataset: Dataset, path: Path) -> None:
         whole = Path(os.path.abspath(photo))  # noqa: PTH100
         return whole.relative_to(folder) if whole.is_relative_to(folder) else whole
 
-    text = table_text((shown(row.path), row.label, row.source, row.group, row.item) for row in dataset.rows)
+    credit = attrgetter("label", "source", "group", "item", "author", "licence", "url")
+    text = table_text((shown(row.path), *credit(row)) for row in dataset.rows)
     try:
         content = text.encode()
     except UnicodeEncodeError as error:
@@ -149,8 +158,21 @@ def fingerprint(photos: Iterable[tuple[str, str]]) -> str:
     return hashlib.sha256("".join(pairs).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _read_folder(folder: Path, own_classes: bool) -> list[PhotoRow]:
-    photos = [(photo, photo.relative_to(folder).parts) for photo in find_photos([folder])]
+def _read_given(folder: Path, own_classes: bool) -> list[PhotoRow]:
+    """Read a folder: what has a manifest by it, the rest by the names of its folders."""
+    if (folder / MANIFEST).is_file():
+        return _read_manifest(folder / MANIFEST, own_classes)
+    manifests = sorted(path for path in folder.glob(f"*/{MANIFEST}") if not is_clutter(path.parent.name))
+    listed = {manifest.parent.name for manifest in manifests}
+    rows = [row for manifest in manifests for row in _read_manifest(manifest, own_classes)]
+    return rows + _read_folder(folder, own_classes, listed)
+
+
+def _read_folder(folder: Path, own_classes: bool, listed: Set[str]) -> list[PhotoRow]:
+    found = [(photo, photo.relative_to(folder).parts) for photo in find_photos([folder])]
+    photos = [(photo, parts) for photo, parts in found if parts[0] not in listed]
+    if not photos:
+        return []
     for photo, parts in photos:
         if len(parts) < 2:
             if photo.is_dir():
@@ -248,7 +270,8 @@ def _row(cells: Mapping[str, str], manifest: Path, own_classes: bool) -> PhotoRo
     if label is None:
         return _unknown(name)
     source = cells["source"].strip() or manifest.stem
-    return PhotoRow(manifest.parent / path, label, source, cells["group"].strip(), cells["item"].strip())
+    rest = (cells[name].strip() for name in ("group", "item", "author", "licence", "url"))
+    return PhotoRow(manifest.parent / path, label, source, *rest)
 
 
 def _refuse_repeated(rows: Sequence[PhotoRow]) -> None:

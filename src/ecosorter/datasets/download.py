@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from ecosorter.errors import DownloadError
+from ecosorter.errors import DownloadBrokenOff, DownloadError
 from ecosorter.progress import Progress, Silent
 
 _TRIES = 5  # in a row without a new byte
@@ -39,7 +39,8 @@ def download(
         pause: seconds to wait after the first failure; doubled each time without a new byte.
 
     Raises:
-        DownloadError: it cannot be had, breaks off again and again, is too long, is a web page, or has another hash.
+        DownloadBrokenOff: it breaks off again and again, or nobody answers; another time may be better.
+        DownloadError: it cannot be had, is too long, is a web page, or has another hash.
     """
     part = _Part(target)
     progress = progress or Silent()
@@ -55,7 +56,7 @@ def download(
                 fruitless = fruitless + 1 if part.size <= most else 0
                 most = max(most, part.size)
                 if fruitless >= _TRIES:
-                    raise DownloadError(
+                    raise DownloadBrokenOff(
                         f"{url} cannot be downloaded now ({error}). The same command goes on after the "
                         f"{part.size:,} bytes that are here."
                     ) from error

@@ -11,10 +11,14 @@ from pathlib import Path
 
 from ecosorter.errors import DatasetError
 
-COLUMNS = ("path", "label", "source", "group", "item")
+COLUMNS = ("path", "label", "source", "group", "item", "author", "licence", "url")
 """In the order in which they are written; those after the first two may be missing."""
 
+MANIFEST = "manifest.csv"
+"""The file by which a folder is read that has one."""
+
 _NEEDED = COLUMNS[:2]
+_ALWAYS = 4  # columns that are written even when they are empty
 _DELIMITERS = ",;\t"  # as spreadsheets in different countries write them
 _ENCODINGS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # what Excel writes, and wants, as a first line
@@ -69,10 +73,11 @@ def read_table(manifest: Path) -> list[Line]:
 def table_text(rows: Iterable[Sequence[object]]) -> str:
     """Return a manifest's text, with one row of `COLUMNS` a photo; `read_table` reads the same cells back.
 
-    The last column is left out where no photo has an item.
+    What stands after the group is left out from where on no photo has it. Rows may be shorter than `COLUMNS`.
     """
     rows = list(rows)
-    width = len(COLUMNS) if any(row[-1] for row in rows) else len(COLUMNS) - 1
+    used = (number for row in rows for number, cell in enumerate(row, start=1) if cell)
+    width = max(_ALWAYS, max(used, default=0))
     text = io.StringIO(newline="")
     table = csv.writer(text)  # lines end in CR LF: with LF alone, a CR in a name would not be quoted
     table.writerow(COLUMNS[:width])

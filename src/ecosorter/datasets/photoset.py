@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from ecosorter.datasets.cache import Cache
+from ecosorter.datasets.credits import licence_of
 from ecosorter.datasets.dataset import Dataset, PhotoRow, fingerprint
 from ecosorter.datasets.duplicates import find_groups
 from ecosorter.datasets.scan import photo_facts, say_unusable
@@ -21,13 +22,22 @@ Index = NDArray[np.int64]
 
 
 class SourceCount(BaseModel):
-    """One source of photos: photos by class and a fingerprint of the photos' bytes and labels."""
+    """One source of photos.
+
+    Attributes:
+        photos: by class.
+        fingerprint: of the photos' bytes and labels.
+        licence: what the photos say themselves, else what is known of the source; None where nobody says.
+        people: photographers whom the manifest names.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     photos: dict[str, int]
     fingerprint: str
+    licence: str | None = None
+    people: int = 0
 
 
 @dataclass(frozen=True)
@@ -136,5 +146,13 @@ def _sources(rows: Sequence[PhotoRow], hashes: Sequence[str]) -> list[SourceCoun
         mine = [index for index, row in enumerate(rows) if row.source == name]
         counts = Counter(rows[index].label for index in mine)
         digest = fingerprint([(hashes[index], rows[index].label) for index in mine])
-        found.append(SourceCount(name=name, photos=dict(sorted(counts.items())), fingerprint=digest))
+        found.append(
+            SourceCount(
+                name=name,
+                photos=dict(sorted(counts.items())),
+                fingerprint=digest,
+                licence=licence_of(name, [rows[index] for index in mine]),
+                people=len({rows[index].author for index in mine} - {""}),
+            )
+        )
     return found

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from ecosorter.bundle import CARD, Bundle, BundleInfo, DataSource
+from ecosorter.datasets.credits import forbids_commerce, licence_of
 from ecosorter.datasets.dataset import PhotoRow, fingerprint
 from ecosorter.datasets.scan import PhotoFacts
 from ecosorter.decision import Thresholds
@@ -42,7 +43,9 @@ def describe(
     sources = []
     for name in sorted({source for _, _, source in pairs}):
         mine = [(sha256, label) for sha256, label, source in pairs if source == name]
-        sources.append(DataSource(name=name, photos=len(mine), fingerprint=fingerprint(mine)))
+        licence = licence_of(name, [row for row in rows if row.source == name])
+        sources.append(DataSource(name=name, photos=len(mine), fingerprint=fingerprint(mine), licence=licence))
+    forbidden = [source.name for source in sources if forbids_commerce(source.licence or "")]
     everything = fingerprint((sha256, label) for sha256, label, _ in pairs)
     return old.model_copy(
         update={
@@ -55,6 +58,7 @@ def describe(
             # What was measured before tells of the body; it is not measured again on photos that are not here.
             "metrics": {"teaching": result.model_dump(mode="json"), "base": old.metrics.get("base", old.metrics)},
             "data": [*(source for source in old.data if source not in sources), *sources],
+            "non_commercial": tuple(dict.fromkeys((*old.non_commercial, *forbidden))),
             "recipe": {
                 "name": "teach",
                 "base": {"name": old.name, "version": old.version, "sha256": old.sha256},

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ecosorter.bundle import Bundle, write_bundle
 from ecosorter.classifier import Classifier
 from ecosorter.datasets.class_names import Understood, understand
+from ecosorter.datasets.credits import attribution
 from ecosorter.datasets.dataset import PhotoRow, read_dataset
 from ecosorter.datasets.duplicates import find_groups
 from ecosorter.datasets.scan import PhotoFacts, photo_facts, say_unusable
@@ -137,7 +138,8 @@ def teach(
         [*bank.row_sources, *(row.source for row in own.rows)],
         classes,
     )
-    write_bundle(out, taught, info, taught_card(info, result, base), bank=grown)
+    people = attribution(own.rows, base.read_attribution())
+    write_bundle(out, taught, info, taught_card(info, result, base), bank=grown, attribution=people)
     return result
 
 

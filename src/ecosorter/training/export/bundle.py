@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ecosorter.bundle import FORMAT, Bundle, BundleInfo, DataSource, write_bundle
+from ecosorter.datasets.credits import attribution, forbids_commerce
 from ecosorter.datasets.photoset import Index, PhotoSet
-from ecosorter.datasets.sources import known_sources
 from ecosorter.decision import softmax
 from ecosorter.evaluation.out_of_fold import Calibration
 from ecosorter.evaluation.scores import Scores
@@ -96,6 +96,7 @@ def export_bundle(
     if recipe.export.bank:
         room = recipe.export.max_bytes - _TEXT_BYTES - len(model)
         bank = make_bank(features.mean(axis=1), labels, sources, photos.classes, room, seed=recipe.seed)
+    data = _sources(result)
     info = BundleInfo(
         format=FORMAT,
         name=recipe.name,
@@ -106,11 +107,14 @@ def export_bundle(
         temperature=calibration.temperature,
         thresholds=thresholds,
         metrics=metrics,
-        data=_sources(result),
+        data=data,
+        non_commercial=tuple(source.name for source in data if forbids_commerce(source.licence or "")),
         recipe=result.recipe,
         made_with=result.made_with,
     )
-    return write_bundle(folder.bundle, model, info, model_card(info, result), bank=bank, replace=True)
+    people = attribution(photos.rows[row] for row in seen)
+    card = model_card(info, result, attributed=people is not None)
+    return write_bundle(folder.bundle, model, info, card, bank=bank, attribution=people, replace=True)
 
 
 def figures(result: RunResult) -> dict[str, Any]:
@@ -141,13 +145,12 @@ def made_with() -> dict[str, str]:
 
 
 def _sources(result: RunResult) -> list[DataSource]:
-    known = known_sources()
     return [
         DataSource(
             name=entry.name,
             photos=sum(entry.photos.values()),
             fingerprint=entry.fingerprint,
-            licence=known[entry.name].licence if entry.name in known else None,
+            licence=entry.licence,
         )
         for entry in result.sources
         if entry.name not in result.kept_away

@@ -9,12 +9,13 @@ from ecosorter.rendering import render
 from ecosorter.training.results import RunResult
 
 
-def model_card(info: BundleInfo, result: RunResult) -> str:
+def model_card(info: BundleInfo, result: RunResult, *, attributed: bool = False) -> str:
     """Return the card of a model in Markdown.
 
     Args:
         info: what the bundle says of itself.
         result: the run that made it.
+        attributed: a file beside the card names who made which photo.
     """
     backbone = str(result.recipe["features"]["backbone"])
     return render(
@@ -25,6 +26,7 @@ def model_card(info: BundleInfo, result: RunResult) -> str:
         info=info,
         result=result,
         known=known_sources(),
+        attributed=attributed,
         row=_row,
         rate=_rate,
         number=_number,
