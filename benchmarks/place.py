@@ -1,15 +1,15 @@
 """What a few corrections bring in a place that the model never saw, and what they cost it elsewhere.
 
-``python -m benchmarks.place`` takes each shared source that shows three classes or more for a place. A head is fitted to
-the bank without it and without whatever shares its objects or photographers; thresholds are those that the other
+``python -m benchmarks.place`` takes each shared source that shows three classes or more for a place. A head is fitted
+to the bank without it and without whatever shares its objects or photographers; thresholds are those that the other
 sources ask for. Then the place is taught by `teaching.learn`, as `ecosorter teach` and the phone do it:
 
 - the first 5, 10, 20 and 40 photos in the order in which a person would correct: of photos that come by chance, those
   first that were answered wrongly or not at all;
 - 5 and 10 photos of each class.
 
-It is measured on photos of the place that were not taught and are no near-copies of these: the bank's own. The table goes to test-output/bench/place.md. Features of the looks are kept in ``--kept``, so that a second run takes
-minutes.
+It is measured on photos of the place that were not taught and are no near-copies of these: the bank's own. The table
+goes to test-output/bench/place.md. Heads and features are kept in ``--kept``, so that a second run takes minutes.
 """
 
 import argparse
@@ -137,10 +137,8 @@ def places(base: Bundle, recipe: Recipe, folder: Path, kept: Path) -> list[Place
         rows[row.source].append(row)
     counting = {name for name, mine in rows.items() if counting_classes(Counter(row.label for row in mine))}
     groups = [group for group in groups_left_out(recipe.evaluation.left_out, sources.tolist()) if counting & set(group)]
-    heads = [
-        _without(bank, sources, group, recipe, kept / f"head-{group[0]}-{base.info.sha256[:12]}.npz")
-        for group in groups
-    ]
+    model = base.info.sha256[:12]
+    heads = [_without(bank, sources, group, recipe, kept / f"head-{group[0]}-{model}.npz") for group in groups]
     logits = np.zeros((len(sources), len(bank.classes)), np.float32)
     for group, head in zip(groups, heads, strict=True):
         logits[np.isin(sources, group)] = head(bank.features[np.isin(sources, group)])
@@ -151,7 +149,7 @@ def places(base: Bundle, recipe: Recipe, folder: Path, kept: Path) -> list[Place
         fitted = calibrate(logits[known], bank.labels[known], recipe.decide, counts[known])
         left = Bank.of(bank.features[others], bank.labels[others], sources[others].tolist(), bank.classes)
         for name in sorted(counting & set(group)):
-            features, labels = _pool(base, rows[name], kept / f"looks-{name}-{base.info.sha256[:12]}.npz")
+            features, labels = _pool(base, rows[name], kept / f"looks-{name}-{model}.npz")
             mine = np.flatnonzero(sources == name)
             scale = scale_of(bank.features)
             away = mine[_apart(bank.features[mine], features[:, 0], scale)]
@@ -263,21 +261,13 @@ def report(found: list[Place], results: dict[str, list[Figures]], seconds: float
         [place.name, str(len(place.asked_labels)), *(f"{every[i].macro:.2f}" for every in results.values())]
         for i, place in enumerate(found)
     ]
-    head = [
-        "photos taught",
-        "macro recall",
-        "answered",
-        "right of those",
-        "accuracy",
-        "told beforehand",
-        "lost on the bank",
-        "shortened",
-    ]
+    head = ["photos taught", "macro recall", "answered", "right of those", "accuracy", "told", "lost on the bank"]
+    head.append("shortened")
     return f"""# What a few corrections bring, measured by `python -m benchmarks.place`
 
 {machine()}
 
-Mean of {len(found)} places that the model never saw, in {seconds:.0f} s. "Told beforehand" is the share of the taught
+Mean of {len(found)} places that the model never saw, in {seconds:.0f} s. "Told" is the share of the taught
 photos that is found by leaving each thing out, "shortened" in how many places the step was, so as not to forget.
 
 {table(head, means)}

@@ -69,7 +69,7 @@ class Learnt:
         own_before: logits ``[n, old classes]`` of the old head, of the photos.
         own_after: ``[n, classes]``, of heads that knew neither the photo nor its thing.
         temperature, thresholds: of the new model; those of the old one for what was not learnt.
-        known_before, known_after: photos that the old and the new head name rightly, the new one unprepared.
+        known_before, known_after: how many photos the old head names rightly, and the new one by `own_after`.
     """
 
     head: LinearHead
@@ -115,8 +115,8 @@ def learn(
     asked = np.setdiff1d(np.arange(len(bank.labels)), rehearsed)
     start = grown(old, len(classes), parents)
 
-    def fit(rows: Labels) -> LinearHead:
-        fitted = _fit(old, start, bank, rehearsed, allowed, lesson, rows, scale)
+    def fit(rows: Labels, begin: LinearHead | None = None) -> LinearHead:
+        fitted = _fit(old, start, bank, rehearsed, allowed, lesson, rows, scale, begin)
         advance(1)
         return fitted
 
@@ -133,7 +133,7 @@ def learn(
     else:
         head = _between(start, full, step)
         after = head(bank.features[asked])
-        own_after = _answer_without(lambda rows: _between(start, fit(rows), step), lesson, len(classes))
+        own_after = _answer_without(lambda rows: _between(start, fit(rows, full), step), lesson, len(classes))
         temperature, thresholds = recalibrate(
             temperature, thresholds, before, after, bank.labels[asked], own_after, lesson.labels
         )
@@ -164,6 +164,7 @@ def _fit(
     lesson: Lesson,
     rows: Labels,
     scale: tuple[NDArray[np.float64], NDArray[np.float64]],
+    begin: LinearHead | None,
 ) -> LinearHead:
     """Fit a head to the rehearsed rows and to some photos, each in every look."""
     looks = lesson.features.shape[1]
@@ -174,7 +175,9 @@ def _fit(
     sources += [lesson.sources[row] for row in rows for _ in range(looks)]
     own_allowed = np.eye(allowed.shape[1], dtype=np.bool_)[own_labels]
     weights = balanced_weights(labels, sources, np.arange(len(labels)) >= len(rehearsed))
-    return refit(start, len(old.bias), features, np.concatenate([allowed[rehearsed], own_allowed]), weights, scale)
+    return refit(
+        start, len(old.bias), features, np.concatenate([allowed[rehearsed], own_allowed]), weights, scale, begin
+    )
 
 
 def _between(start: LinearHead, full: LinearHead, share: float) -> LinearHead:
