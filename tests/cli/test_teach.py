@@ -44,7 +44,7 @@ def test_teaching(tmp_path: Path) -> None:
     assert "glass 6 Glass another name of this class" in printed
     assert any(line.startswith("Photos of baterai belonged to Special so far.") for line in printed)
     assert any(line.startswith("baterai 8 - ") for line in printed)
-    assert any(line.startswith("Organic 20 100% ") for line in printed)
+    assert any(line.startswith("Organic 10 100% ") for line in printed)
     assert printed[-1] == "The new model is in mine. Try it: ecosorter classify PHOTO --model mine"
     assert read_bundle("mine").info.classes == (*KNOWN, "baterai")
 
@@ -83,6 +83,8 @@ def result() -> TeachResult:
         },
         answered=(0.5, 0.75),
         right=(None, 0.9),
+        things=18,
+        step=0.5,
         left_out={"truncated": 2},
         no_waste=3,
         checked=12,

@@ -55,6 +55,7 @@ def _print(result: "TeachResult", out: Path, speak: Language) -> None:
         say("part_of", child=class_name(child, speak), parent=class_name(parent, speak))
     console.print()
     console.print(_changes(text["own"], result.own, text, speak))
+    say("things", "dim", things=result.things, photos=sum(change.photos for change in result.own.values()))
     say(
         "answered",
         before=_percent(result.answered[0]),
@@ -73,6 +74,8 @@ def _print(result: "TeachResult", out: Path, speak: Language) -> None:
                 say(key, "bold red", name=class_name(label, speak), **values)
     for label in result.weak:
         say("weak", "yellow", name=class_name(label, speak), recall=_percent(result.own[label].after))
+    if result.step < 1:
+        say("step", "yellow", step=_percent(result.step))
     if result.left_out:
         kinds = ", ".join(f"{number} {status}" for status, number in result.left_out.items())
         say("left_out", "yellow", number=sum(result.left_out.values()), kinds=kinds)

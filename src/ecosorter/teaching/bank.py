@@ -110,15 +110,15 @@ def choose_rows(
     random = np.random.default_rng(seed)
     kept = []
     found, counts = np.unique(labels, return_counts=True)
-    for label, share in zip(found, _shares(counts, wanted), strict=True):
+    for label, share in zip(found, even_shares(counts, wanted), strict=True):
         mine = np.flatnonzero(labels == label)
         inside, inside_counts = np.unique(sources[mine], return_counts=True)
-        for source, number in zip(inside, _shares(inside_counts, share), strict=True):
+        for source, number in zip(inside, even_shares(inside_counts, share), strict=True):
             kept.append(random.permutation(mine[sources[mine] == source])[:number])
     return np.sort(np.concatenate(kept)) if kept else np.empty(0, np.int64)
 
 
-def _shares(counts: NDArray[np.integer[Any]], total: int) -> list[int]:
+def even_shares(counts: NDArray[np.integer[Any]], total: int) -> list[int]:
     """Divide `total` among those that have `counts`, evenly; what one lacks goes to the others."""
     shares = [0] * len(counts)
     left = total

@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from ecosorter.bundle import BundleInfo
 from ecosorter.decision import Thresholds, softmax
 from ecosorter.evaluation.calibration import fit_temperature, fit_thresholds
-from ecosorter.teaching.bank import choose_rows
+from ecosorter.teaching.rehearsal import spread_rows
 
 _LOWEST, _HIGHEST = 0.05, 20.0  # temperatures
 
@@ -19,7 +18,13 @@ Labels = NDArray[np.int64]
 
 
 def recalibrate(
-    info: BundleInfo, before: Logits, after: Logits, labels: Labels, own_after: Logits, own_labels: Labels
+    old_temperature: float,
+    old: Thresholds,
+    before: Logits,
+    after: Logits,
+    labels: Labels,
+    own_after: Logits,
+    own_labels: Labels,
 ) -> tuple[float, Thresholds]:
     """Fit temperature and thresholds for a refitted head.
 
@@ -30,19 +35,21 @@ def recalibrate(
     many rows of the bank, and are never looser than the old ones.
 
     Args:
-        info: of the old model.
+        old_temperature: of the old model.
+        old: its thresholds.
         before: ``[m, old classes]``, what the old head says of the bank.
         after: ``[m, classes]``, what the new one says of rows of the bank that it was not fitted on.
         labels: ``[m]`` of the bank.
         own_after: ``[n, classes]``, what the new one says of own photos that it was not fitted on.
         own_labels: ``[n]``.
     """
-    as_sure = match_confidence(after, float(softmax(before, info.temperature).max(axis=1).mean()))
-    temperature = max(info.temperature, as_sure, fit_temperature(own_after, own_labels))
-    some = choose_rows(labels, np.zeros(len(labels), np.int64), len(own_labels), seed=0)
+    as_sure = old_temperature
+    if len(labels):
+        as_sure = match_confidence(after, float(softmax(before, old_temperature).max(axis=1).mean()))
+    temperature = max(old_temperature, as_sure, fit_temperature(own_after, own_labels))
+    some = spread_rows(labels, np.zeros(len(labels), np.int64), len(own_labels))
     probabilities = softmax(np.concatenate([own_after, after[some]]), temperature)
     found = fit_thresholds(probabilities, np.concatenate([own_labels, labels[some]]))
-    old = info.thresholds
     thresholds = Thresholds(
         confidence=max(old.confidence, found.confidence),
         conformal=max(old.conformal, found.conformal),

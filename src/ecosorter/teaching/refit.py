@@ -1,7 +1,8 @@
 """Refit a linear head on photos that it knew and on new ones, so that it keeps what it knew.
 
 Multinomial logistic regression with a penalty on the distance to the old weights. It is measured in features that
-are standardised over what the model knew, so that it means the same for every dimension.
+are standardised over what the model knew, so that it means the same for every dimension. The phone's code
+(`serving/web/learn/refit.js`) fits the same; both run until nothing changes, and a golden file holds them together.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,19 +22,20 @@ HOLD_NEW = 0.01
 """The same for a new class, whose weights start as those of others: there is less to keep."""
 
 OWN_SHARE = 0.5
-"""Share of a person's own photos in the weight of a class that the model knew."""
+"""Share of a person's own photos in the weight of all."""
 
-_STEPS = 100
+_STEPS = 1000
+_SLOPE = 1e-6  # largest slope at which the fit is over
 _SOURCE_POWER = 0.5
 
 
 def balanced_weights(
     labels: NDArray[np.int64], sources: Sequence[str] | NDArray[np.str_], own: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Return ``[n]`` weights that sum to 1: every class counts the same.
+    """Return ``[n]`` weights that sum to 1: a person's own photos count as much as all others together.
 
-    In a class, what is somebody's own counts `OWN_SHARE` and the rest the rest, where it has both; in each of the
-    two, a source counts as the square root of its rows, so that many photos of few objects do not drown the others.
+    In each half every class that it shows counts the same, and in a class a source counts as the square root of its
+    rows, so that many photos of few objects do not drown the others. So a place also teaches which classes it shows.
 
     Args:
         labels: ``[n]``.
@@ -42,68 +44,84 @@ def balanced_weights(
     """
     weights = np.zeros(len(labels))
     names = np.asarray(sources)
-    for label in np.unique(labels):
-        parts = [rows for rows in (np.flatnonzero((labels == label) & mine) for mine in (own, ~own)) if len(rows)]
-        shares = (OWN_SHARE, 1 - OWN_SHARE) if len(parts) == 2 else (1.0,)
-        for rows, share in zip(parts, shares, strict=True):
+    for half, share in ((own, OWN_SHARE), (~own, 1 - OWN_SHARE)):
+        for label in np.unique(labels[half]):
+            rows = np.flatnonzero((labels == label) & half)
             _, inverse, counts = np.unique(names[rows], return_inverse=True, return_counts=True)
             each = (counts**_SOURCE_POWER / counts)[inverse]
-            weights[rows] = share * each / each.sum()
+            weights[rows] = share * each / each.sum() / len(np.unique(labels[half]))
     weights /= weights.sum()
     return weights
 
 
+def scale_of(known: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and standard deviation ``[d]`` of what a head knew; 1 for what hardly varies."""
+    mean, deviation = known.mean(axis=0, dtype=np.float64), known.std(axis=0, dtype=np.float64)
+    return mean, np.where(deviation > 1e-6 * max(float(deviation.max()), 1e-30), deviation, 1.0)
+
+
+def grown(old: LinearHead, classes: int, parents: Mapping[int, int]) -> LinearHead:
+    """Return a head with more classes: each new one half like what it was part of, half like the mean; and rare.
+
+    Args:
+        old: the head to start from; its classes come first.
+        classes: number of all.
+        parents: the old class of which a new one was part, where there is one.
+    """
+    weight, bias = old.weight.astype(np.float64), old.bias.astype(np.float64)
+    middle, middle_bias = weight.mean(axis=1), bias.mean()
+    for new in range(len(old.bias), classes):
+        like = (weight[:, parents[new]], bias[parents[new]]) if new in parents else (middle, middle_bias)
+        weight = np.column_stack([weight, (like[0] + middle) / 2])
+        bias = np.append(bias, (like[1] + middle_bias) / 2 - 2)
+    return LinearHead(weight.astype(np.float32), bias.astype(np.float32))
+
+
 def refit(
-    old: LinearHead,
+    start: LinearHead,
+    old_classes: int,
     features: NDArray[np.float32],
     allowed: NDArray[np.bool_],
     weights: NDArray[np.float64],
-    known: NDArray[np.float32],
-    parents: Mapping[int, int],
+    scale: tuple[NDArray[np.float64], NDArray[np.float64]],
+    begin: LinearHead | None = None,
 ) -> LinearHead:
-    """Return the head that fits these rows while it stays near the old one.
+    """Return the head that fits these rows while it stays near the one that it starts from.
 
     Args:
-        old: the head to start from.
+        start: see `grown`.
+        old_classes: how many of its classes are old: they are held more firmly.
         features: ``[n, d]``.
         allowed: ``[n, classes]``, what a row may be: its class, and for rows from a time when a new class was part of
             theirs, that too. A row counts by the probability of all of them together (partial labels: Jin and
-            Ghahramani 2002, "Learning with multiple labels"). The old head's classes come first.
+            Ghahramani 2002, "Learning with multiple labels").
         weights: ``[n]``, sum 1.
-        known: ``[m, d]`` features of what the old head knew, which give the scale of each dimension.
-        parents: the old class of which a new one was part, where there is one; it starts half as that.
+        scale: `scale_of` what the old head knew.
+        begin: where the search begins, such as a head that was fitted to nearly the same rows; it saves time.
     """
-    mean, deviation = known.mean(axis=0), known.std(axis=0)
-    deviation = np.where(deviation > 1e-6 * max(float(deviation.max()), 1e-30), deviation, 1).astype(np.float32)
+    mean, deviation = scale
     x = (features - mean) / deviation
     width, classes = x.shape[1], allowed.shape[1]
-    added = classes - len(old.bias)
-
-    start = (old.weight * deviation[:, None]).astype(np.float32)
-    bias = old.bias + mean @ old.weight
-    # Of a new class little is known: it is half like what it was part of, half like the mean of all; and rare.
-    mean_start, mean_bias = start.mean(axis=1), bias.mean()
-    for new in range(len(old.bias), classes):
-        like = (start[:, parents[new]], bias[parents[new]]) if new in parents else (mean_start, mean_bias)
-        start = np.column_stack([start, (like[0] + mean_start) / 2])
-        bias = np.append(bias, (like[1] + mean_bias) / 2 - 2)
-    bias = bias.astype(np.float32)
-    hold = np.append(np.full(len(old.bias), HOLD_OLD), np.full(added, HOLD_NEW)).astype(np.float32)
-    each = weights.astype(np.float32)
+    begun = start.weight * deviation[:, None]
+    hold = np.where(np.arange(classes) < old_classes, HOLD_OLD, HOLD_NEW)
+    never = np.where(allowed, 0.0, -np.inf)
 
     def loss(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        change, shift = values[:-classes].reshape(width, classes).astype(np.float32), values[-classes:]
-        log_p = log_softmax(x @ (start + change) + shift.astype(np.float32), axis=1)
-        of_allowed = np.where(allowed, log_p, -np.inf)
-        together = logsumexp(of_allowed, axis=1, keepdims=True)
-        slope = each[:, None] * (np.exp(log_p) - np.exp(of_allowed - together))
-        total = -float(each @ together[:, 0]) + float((hold * change**2).sum())
-        gradient = np.concatenate([(x.T @ slope + 2 * hold * change).ravel(), slope.sum(axis=0)])
-        return total, gradient.astype(np.float64)
+        change, shift = values[:-classes].reshape(width, classes), values[-classes:]
+        log_p = log_softmax(x @ (begun + change) + shift, axis=1)
+        together = logsumexp(log_p + never, axis=1, keepdims=True)
+        slope = weights[:, None] * (np.exp(log_p) - np.exp(log_p + never - together))
+        total = -float(weights @ together[:, 0]) + float((hold * change**2).sum())
+        return total, np.concatenate([(x.T @ slope + 2 * hold * change).ravel(), slope.sum(axis=0)])
 
-    first = np.concatenate([np.zeros(width * classes), bias.astype(np.float64)])
+    begin = begin or start
+    first = np.concatenate(
+        [((begin.weight - start.weight) * deviation[:, None]).ravel(), begin.bias + mean @ begin.weight]
+    )
     with threadpool_limits(1):  # on a busy machine, threads that wait for each other take ten times as long
-        found = minimize(loss, first, jac=True, method="L-BFGS-B", options={"maxiter": _STEPS})
-    weight = (start + found.x[:-classes].reshape(width, classes)) / deviation[:, None]
+        found = minimize(
+            loss, first, jac=True, method="L-BFGS-B", options={"maxiter": _STEPS, "gtol": _SLOPE, "ftol": 0}
+        )
+    weight = (begun + found.x[:-classes].reshape(width, classes)) / deviation[:, None]
     shifted = found.x[-classes:] - mean @ weight
     return LinearHead(weight.astype(np.float32), shifted.astype(np.float32))

@@ -5,19 +5,16 @@ speak against the new class: few garments were found by a model with others in i
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import cross_val_predict
-from threadpoolctl import threadpool_limits
 
 from ecosorter.datasets.class_names import one_of_the_seven
 from ecosorter.teaching.linear_head import LinearHead
 
 _MISSED = 0.05  # share of the new class's own photos that may look less like it than a row that is relabelled
-_STRENGTH = 0.01  # scikit-learn's C: strong regularisation, since there are more dimensions than photos
-_PARTS = 5
+_LEAST = 2  # photos: of one, nobody knows how much its like differ
 
 Labels = NDArray[np.int64]
 
@@ -49,12 +46,13 @@ def parent_classes(
     return found
 
 
-def rows_to_relabel(old: NDArray[np.float32], new: NDArray[np.float32]) -> NDArray[np.bool_]:
+def rows_to_relabel(old: NDArray[np.floating[Any]], new: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     """Find the rows of an old class that look like photos of a new one.
 
-    A classifier learns to tell the two apart although the old ones may hold some of the new (learning from positive
-    and unlabelled examples: Elkan and Noto 2008, https://doi.org/10.1145/1401890.1401920). A row counts when it looks
-    as much like the new class as nearly all photos of it do, each seen by a classifier that was not fitted on it.
+    Between the means of both lies a line; where a row stands on it says which it is more like (nearest class mean).
+    The old ones may hold some of the new (learning from positive and unlabelled examples: Elkan and Noto 2008,
+    https://doi.org/10.1145/1401890.1401920). So a row counts when it stands as near to the new class as nearly all
+    photos of that do, each by a mean that it is not part of.
 
     Args:
         old: ``[m, d]`` standardised features of the old class.
@@ -63,14 +61,17 @@ def rows_to_relabel(old: NDArray[np.float32], new: NDArray[np.float32]) -> NDArr
     Returns:
         bool ``[m]``: the rows that may carry the new label as well.
     """
-    parts = min(_PARTS, len(old), len(new))
-    if parts < 2:
+    if len(new) < _LEAST or not len(old):
         return np.zeros(len(old), np.bool_)
-    is_new = np.arange(len(old) + len(new)) >= len(old)
-    classifier = LogisticRegression(C=_STRENGTH, class_weight="balanced")
-    with threadpool_limits(1):
-        likeness = cross_val_predict(
-            classifier, np.concatenate([old, new]), is_new, cv=parts, method="decision_function"
-        )
-    found: NDArray[np.bool_] = likeness[~is_new] >= np.quantile(likeness[is_new], _MISSED)
+    theirs, all_ours = old.mean(axis=0, dtype=np.float64), new.sum(axis=0, dtype=np.float64)
+    ours = (all_ours - new) / (len(new) - 1)  # of each new photo: the mean of the others
+    of_new = _place(new, theirs, ours)
+    found: NDArray[np.bool_] = _place(old, theirs, all_ours[None] / len(new)) >= np.quantile(of_new, _MISSED)
     return found
+
+
+def _place(rows: NDArray[np.floating[Any]], theirs: NDArray[np.float64], ours: NDArray[np.float64]) -> Any:
+    """Return ``[rows]``: 0 half-way between two means, 1/2 at `ours`, -1/2 at `theirs`, on the line between them."""
+    way = ours - theirs
+    squares = np.maximum((way**2).sum(axis=1), np.finfo(np.float64).tiny)
+    return ((rows - (theirs + ours) / 2) * way).sum(axis=1) / squares

@@ -57,10 +57,12 @@ class TeachResult(_Part):
         new: classes that it did not have.
         part_of: new classes whose like was so far part of an old one, with that class.
         own: by class, out-of-fold on the photos that were taught.
-        known: by class, out-of-fold on the rows of the bank. The body of the model was trained on these, so read the
-            change and not the height.
+        known: by class, on the rows of the bank that were not fitted again. The body of the model was trained on these,
+            so read the change and not the height.
         answered: share of the own photos that are answered (before, after).
         right: share of right answers among those (before, after); None where there are none.
+        things: how many different things the own photos show; each was left out once.
+        step: share of the way to the fitted head that was gone, 0..1: less than 1 where more would have forgotten.
         left_out: photos that could not be read, by status.
         no_waste: own photos, of `checked`, that the old model's signals took for no waste.
         checked: own photos whose signals were computed.
@@ -76,6 +78,8 @@ class TeachResult(_Part):
     known: dict[str, ClassChange]
     answered: tuple[float, float]
     right: tuple[float | None, float | None]
+    things: int
+    step: float
     left_out: dict[str, int]
     no_waste: int
     checked: int

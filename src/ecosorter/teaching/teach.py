@@ -1,14 +1,13 @@
 """Teach a finished model somebody's own photos, and new classes if there are any, without forgetting what it knew.
 
-The body of the model stays. Its head is refitted on features of the own photos and of the bank together (refit.py,
-bank.py). All figures are out-of-fold: own photos and bank are divided into folds, and each fold is predicted by a head
-that was fitted on the others.
+The body of the model stays. Its head is refitted on features of the own photos and of the bank together (learn.py,
+bank.py). Nothing is measured on what it was fitted to: each own photo is asked of a head that knew neither it nor its
+thing, and of the bank those rows are asked that were not fitted again.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,22 +22,19 @@ from ecosorter.datasets.credits import attribution
 from ecosorter.datasets.dataset import PhotoRow, read_dataset
 from ecosorter.datasets.duplicates import find_groups
 from ecosorter.datasets.scan import PhotoFacts, photo_facts, say_unusable
-from ecosorter.datasets.splits import folds
 from ecosorter.decision import Thresholds, softmax
 from ecosorter.errors import BundleError, DatasetError, ExportError
 from ecosorter.preprocess import decode_views
-from ecosorter.progress import Advance, Progress, Silent
+from ecosorter.progress import Progress, Silent
 from ecosorter.teaching.bank import Bank, make_bank, read_bank
 from ecosorter.teaching.card import describe, taught_card
-from ecosorter.teaching.features import AUGMENTATIONS, augmented_features, quiet_options
+from ecosorter.teaching.features import augmented_features, quiet_options
+from ecosorter.teaching.learn import FOLDS, Lesson, learn
 from ecosorter.teaching.linear_head import LinearHead, find_head, with_head
-from ecosorter.teaching.recalibrate import recalibrate
-from ecosorter.teaching.refit import balanced_weights, refit
-from ecosorter.teaching.relabel import parent_classes, rows_to_relabel
+from ecosorter.teaching.refit import scale_of
 from ecosorter.teaching.result import FolderName, TeachResult, compare_classes, score_answers
+from ecosorter.teaching.things import find_things, join, usual_distance
 
-_FOLDS = 5
-_SEED = 0
 # Mean squared difference, in standard deviations, below which a row of the bank is one of the photos that are taught.
 # Rounding to 8 bits makes 0.0002; of 3,000 photos of 21 sources no two are nearer than 0.1.
 _SAME = 0.002
@@ -51,12 +47,12 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Own:
-    """Somebody's photos: labels ``[n]`` in the new classes, features ``[n, augmentations, d]``, groups."""
+    """Somebody's photos: labels ``[n]`` in the new classes, features ``[n, augmentations, d]``, what each shows."""
 
     rows: list[PhotoRow]
     facts: list[PhotoFacts]
     labels: Labels
-    groups: Labels
+    things: Labels
     features: NDArray[np.float32]
 
 
@@ -96,23 +92,23 @@ def teach(
     understood = understand((row.label for row in rows), base.info.classes, own=own_classes)
     new = tuple(sorted({name.label for name in understood.values()} - set(base.info.classes)))
     classes = (*base.info.classes, *new)
-    own, left_out = _own_photos(base, rows, understood, classes, progress)
+    own, left_out = _own_photos(base, bank, rows, understood, classes, progress)
     bank = _in_order_of(base.info.classes, _without(bank, own.features[:, 0]))
-    found = parent_classes(old, own.features[:, 0], own.labels, classes)
-    allowed = _possible_classes(bank, own, found, classes)
-
-    with progress.stage("head", _FOLDS + 1) as advance:
-        fit = partial(_fit_head, old, bank, own, allowed, found)
-        after, own_after = _predict_out_of_fold(fit, bank, own, len(classes), advance)
-        head = fit(np.arange(len(bank.labels)), np.arange(len(own.labels)))
-    before, own_before = old(bank.features), old(own.features[:, 0])
-    temperature, thresholds = recalibrate(base.info, before, after, bank.labels, own_after, own.labels)
-    taught = with_head(graph, head).SerializeToString()
-    signals = _check(base, taught, head, own.rows)
+    lesson = Lesson(own.features, own.labels, own.things, [row.source for row in own.rows])
+    with progress.stage("head", FOLDS + 1) as advance:
+        learnt = learn(old, bank, lesson, classes, base.info.temperature, base.info.thresholds, advance)
+    if not learnt.step:
+        raise DatasetError(
+            "What these photos teach would make the model forget more than 2 points of what it knows, even by a "
+            "quarter of the way, so nothing was written. Look whether photos lie in the wrong folders; then add more."
+        )
+    temperature, thresholds = learnt.temperature, learnt.thresholds
+    taught = with_head(graph, learnt.head).SerializeToString()
+    signals = _check(base, taught, learnt.head, own.rows)
     thresholds = _let_pass(thresholds, signals)
     counts = Counter(row.label for row in rows)
-    was = score_answers(softmax(own_before, base.info.temperature), own.labels, base.info.thresholds.confidence)
-    now = score_answers(softmax(own_after, temperature), own.labels, thresholds.confidence)
+    was = score_answers(softmax(learnt.own_before, base.info.temperature), own.labels, base.info.thresholds.confidence)
+    now = score_answers(softmax(learnt.own_after, temperature), own.labels, thresholds.confidence)
     result = TeachResult(
         base=f"{base.info.name} {base.info.version}",
         names=[
@@ -120,11 +116,13 @@ def teach(
             for name, entry in understood.items()
         ],
         new=new,
-        part_of={classes[child]: classes[parent] for child, parent in found.items()},
-        own=compare_classes(own_before, own_after, own.labels, classes),
-        known=compare_classes(before, after, bank.labels, classes),
+        part_of={classes[child]: classes[parent] for child, parent in learnt.parents.items()},
+        own=compare_classes(learnt.own_before, learnt.own_after, own.labels, classes),
+        known=compare_classes(learnt.before, learnt.after, bank.labels[learnt.asked], classes),
         answered=(was[0], now[0]),
         right=(was[1], now[1]),
+        things=len(np.unique(own.things)),
+        step=learnt.step,
         left_out=left_out,
         no_waste=int((signals < list(base.info.thresholds.signals.values())).any(axis=1).sum()),
         checked=len(signals),
@@ -145,6 +143,7 @@ def teach(
 
 def _own_photos(
     base: Bundle,
+    bank: Bank,
     photos: Sequence[PhotoRow],
     understood: dict[str, Understood],
     classes: Sequence[str],
@@ -158,16 +157,20 @@ def _own_photos(
     rows = [replace(photos[index], label=understood[photos[index].label].label) for index in good]
     usable = [facts[index] for index in good]
     labels = np.array([classes.index(row.label) for row in rows], np.int64)
+    with progress.stage("features", len(rows)) as advance:
+        features = augmented_features(base, [row.path for row in rows], advance)
     groups = find_groups(rows, usable)
+    scale = scale_of(bank.features)
+    usual = usual_distance(bank.features, bank.labels, scale)
+    alike = find_things(features[:, 0], labels, scale, usual)
+    things = join(groups, [(int(np.argmax(alike == thing)), row) for row, thing in enumerate(alike)])
     for label in sorted({name.label for name in understood.values()}):
         if len(np.unique(groups[labels == classes.index(label)])) < 2:
             raise DatasetError(
                 f"Class '{label}' has fewer than 2 different photos that can be read: one to learn from and one to "
                 f"measure on is the least, and 20 are a good start.{say_unusable(photos, facts)}"
             )
-    with progress.stage("features", len(rows)) as advance:
-        features = augmented_features(base, [row.path for row in rows], advance)
-    return _Own(rows, usable, labels, groups, features), dict(left_out)
+    return _Own(rows, usable, labels, things, features), dict(left_out)
 
 
 def _without(bank: Bank, own: NDArray[np.float32]) -> Bank:
@@ -185,61 +188,6 @@ def _in_order_of(classes: Sequence[str], bank: Bank) -> Bank:
     """Number the labels of a bank as the model does."""
     numbers = np.array([classes.index(name) for name in bank.classes], np.int64)
     return replace(bank, labels=numbers[bank.labels], classes=tuple(classes))
-
-
-def _possible_classes(bank: Bank, own: _Own, found: dict[int, int], classes: Sequence[str]) -> NDArray[np.bool_]:
-    """Return ``[rows of the bank, classes]``: its class, and the new one that it looks like and that was part of it."""
-    allowed = np.eye(len(classes), dtype=np.bool_)[bank.labels]
-    deviation = np.maximum(bank.features.std(axis=0), np.finfo(np.float32).eps)
-    for child, parent in found.items():
-        rows = np.flatnonzero(bank.labels == parent)
-        allowed[rows, child] = rows_to_relabel(
-            bank.features[rows] / deviation, own.features[own.labels == child, 0] / deviation
-        )
-    return allowed
-
-
-def _fit_head(
-    old: LinearHead,
-    bank: Bank,
-    own: _Own,
-    bank_allowed: NDArray[np.bool_],
-    found: dict[int, int],
-    bank_rows: Labels,
-    own_rows: Labels,
-) -> LinearHead:
-    """Fit a head on some rows of the bank and some own photos, each photo in every augmented view."""
-    labels = np.concatenate([bank.labels[bank_rows], np.repeat(own.labels[own_rows], len(AUGMENTATIONS))])
-    features = np.concatenate([bank.features[bank_rows], own.features[own_rows].reshape(-1, own.features.shape[2])])
-    sources = [bank.source_names[i] for i in bank.sources[bank_rows]]
-    sources += [own.rows[i].source for i in own_rows for _ in AUGMENTATIONS]
-    is_own = np.arange(len(labels)) >= len(bank_rows)
-    own_allowed = np.eye(bank_allowed.shape[1], dtype=np.bool_)[labels[is_own]]
-    allowed = np.concatenate([bank_allowed[bank_rows], own_allowed])
-    weights = balanced_weights(labels, sources, is_own)
-    return refit(old, features, allowed, weights, bank.features, found)
-
-
-def _predict_out_of_fold(
-    fit: Callable[[Labels, Labels], LinearHead], bank: Bank, own: _Own, classes: int, advance: Advance
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return logits of every row of the bank and of every own photo, from heads that were not fitted on it."""
-    least = min(len(np.unique(own.groups[own.labels == label])) for label in np.unique(own.labels))
-    number = min(_FOLDS, least)
-    part = np.empty(len(bank.labels), np.int64)
-    random = np.random.default_rng(_SEED)
-    for label in np.unique(bank.labels):
-        for source in np.unique(bank.sources):
-            mine = random.permutation(np.flatnonzero((bank.labels == label) & (bank.sources == source)))
-            part[mine] = np.arange(len(mine)) % number
-    after = np.empty((len(bank.labels), classes), np.float32)
-    own_after = np.empty((len(own.labels), classes), np.float32)
-    for fold, (train, test) in enumerate(folds(own.labels, own.groups, number, _SEED)):
-        head = fit(np.flatnonzero(part != fold), train)
-        after[part == fold] = head(bank.features[part == fold])
-        own_after[test] = head(own.features[test, 0])
-        advance(1)
-    return after, own_after
 
 
 def _check(base: Bundle, model: bytes, head: LinearHead, rows: Sequence[PhotoRow]) -> NDArray[np.float32]:
