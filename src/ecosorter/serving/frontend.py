@@ -83,8 +83,9 @@ class Frontend:
         static_at = f"./static/{self.version}"
         scripts = self.scripts("app.js" if name != "review.html" else "review.js")
         preloads = [f'<link rel="modulepreload" href="{static_at}/{script}">' for script in scripts]
-        # `crossorigin` only because a preload without it does not fit what `fetch` asks for.
-        preloads.append(f'<link rel="preload" as="fetch" href="./texts/{language}.json" crossorigin>')
+        if not self.static_site:  # whose page is of one language, whatever the browser speaks
+            # `crossorigin` only because a preload without it does not fit what `fetch` asks for.
+            preloads.append(f'<link rel="preload" as="fetch" href="./texts/{language}.json" crossorigin>')
         if policy:
             preloads.insert(0, f'<meta http-equiv="Content-Security-Policy" content="{html.escape(policy)}">')
         kept = ["./", "./manifest.webmanifest", *(f"./texts/{each}.json" for each in LANGUAGES)]

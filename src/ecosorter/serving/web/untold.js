@@ -22,7 +22,7 @@ export function untold(item) {
     return [el("h1", { tabindex: -1 }, word("failed_heading")), el("p", { class: "lead" }, item.problem?.detail || item.problem?.title || word("broken"))];
   }
   if (item.held && !api.hasService) {
-    return [el("h1", { tabindex: -1 }, word("phone_needed")), el("p", { class: "lead" }, word("phone_needed_detail")), phoneCard()];
+    return [el("h1", { tabindex: -1 }, word("phone_needed")), el("p", { class: "lead" }, word("phone_needed_detail")), phoneCard({ below: true })];
   }
   const key = { offline: "offline_detail", busy: "busy_detail", slow: "slow_detail" }[item.held] ?? "looking_detail";
   return [

@@ -7,14 +7,14 @@ import { fetchAll, now, pause, remove } from "./download.js";
 
 const megabytes = (bytes) => (bytes / 1e6).toLocaleString(language(), { maximumFractionDigits: bytes < 1e6 ? 1 : 0 });
 
-/** Draw it; null where there is nothing to say. */
-export function phoneCard() {
+/** Draw it; null where there is nothing to say. `below`: it stands below words that ask for the download. */
+export function phoneCard({ below = false } = {}) {
   const state = now();
   const size = megabytes(state.size ?? state.update ?? 0);
   const button = (id, key, act, fields = {}) => el("button", { class: "button", id, onclick: act }, word(key, fields));
   const card = (...content) => el("section", { class: "card phone" }, ...content.filter(Boolean));
   if (state.name === "offered") {
-    return card(el("h2", {}, word(api.hasService ? "phone_offer" : "phone_needed")), el("p", { class: "muted" }, word("phone_offer_detail")), button("phone-fetch", "phone_fetch", fetchAll, { size }));
+    return card(!below && el("h2", {}, word(api.hasService ? "phone_offer" : "phone_needed")), el("p", { class: "muted" }, word("phone_offer_detail")), button("phone-fetch", "phone_fetch", fetchAll, { size }));
   }
   if (state.name === "coming") {
     const share = Math.round(100 * state.share);

@@ -3,15 +3,15 @@
 import { certaintyOf, decide, softmax } from "./decision.js";
 import { applyHead } from "./head.js";
 import { openPhoto } from "./photo.js";
-import { mirror, seenPart, toPixels } from "./views.js";
+import { exactSide, mirror, seenPart, sideNeeded, toPixels } from "./views.js";
 
 /**
  * Answer for a photo, in the service's form (classify.py), but for names and guidance.
  * `phone`: {info, network, head}; `info` is what the bundle says of itself, `head` what this phone has learnt, or null.
  */
 export async function lookAt(phone, photo) {
-  const image = await openPhoto(photo);
   const { preprocess } = phone.info;
+  const image = await openPhoto(photo, sideNeeded(preprocess));
   const views = [];
   let seen;
   for (const zoom of preprocess.zooms) {
@@ -58,8 +58,8 @@ function map({ info }, { cam, camSides: [height, width] }, label, box) {
  * `looks`: [{zoom, mirrored}]. Returns a Float32Array for each.
  */
 export async function featuresOf({ info, network }, photo, looks) {
-  const image = await openPhoto(photo);
   const { preprocess } = info;
+  const image = await openPhoto(photo, Math.trunc(exactSide(preprocess) / Math.min(...looks.map(({ zoom }) => zoom))) + 1);
   const found = [];
   for (const { zoom: part, mirrored } of looks) {
     const views = [];

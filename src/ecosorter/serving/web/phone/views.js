@@ -17,6 +17,10 @@ export function viewBox([width, height], spec, zoom = 1) {
   return [box[0] + dx, box[1] + dy, box[2] - dx, box[3] - dy];
 }
 
+/** The side that a photo must have for every view to come out of at least as many pixels as it gets; `sideNeeded` is it in whole pixels. */
+export const exactSide = (spec) => (spec.shorter_side ?? spec.size) / Math.min(...spec.zooms);
+export const sideNeeded = (spec) => Math.ceil(exactSide(spec));
+
 /** Which part of a photo its first view shows, as shares of its sides. */
 export function seenPart([width, height], spec) {
   const [left, top, right, bottom] = viewBox([width, height], spec, spec.zooms[0]);
