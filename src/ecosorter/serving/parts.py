@@ -88,7 +88,6 @@ def make_parts(bundle: Bundle, *, smallest: bool = False) -> Parts:
         parts["bank.npz"] = _cut(bank, quality)
     info = bundle.info
     content = {
-        "version": hashlib.sha256("".join(each.sha256 for part in parts.values() for each in part).encode()).hexdigest(),
         "runtime": f"{_pinned()['package']} {_pinned()['version']}",
         "model": info.sha256,
         "info": {
@@ -99,7 +98,8 @@ def make_parts(bundle: Bundle, *, smallest: bool = False) -> Parts:
         "parts": {name: {"pieces": [_listed(piece, smallest) for piece in part]} for name, part in parts.items()},
     }
     pieces = {piece.path: piece for part in parts.values() for piece in part}
-    return Parts(json.dumps(content, separators=(",", ":")).encode(), pieces)
+    version = hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    return Parts(json.dumps({"version": version, **content}, separators=(",", ":")).encode(), pieces)
 
 
 def _listed(piece: Piece, zipped: bool) -> dict[str, object]:

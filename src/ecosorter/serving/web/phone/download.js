@@ -37,8 +37,8 @@ export async function lookForNews() {
   if (!list) return undefined;
   const names = here ? Object.keys(here.parts) : list.first;
   const size = await missing(list, names.filter((name) => name in list.parts));
-  if (here?.version === list.version || (here && !size)) return undefined;
-  if (here) return isDear() ? become("ready", { update: size }) : fetchAll();
+  if (here?.version === list.version) return undefined;
+  if (here) return isDear() && size ? become("ready", { update: size }) : fetchAll();
   if (!recall("phone.wanted")) return become("offered", { size });
   return isDear() ? become("paused", { size }) : fetchAll();
 }
