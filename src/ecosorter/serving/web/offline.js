@@ -3,7 +3,8 @@
 // new worker with a cache of its own.
 
 const CACHE = "ecosorter-{{version}}";
-const FILES = {{files}};
+const FILES = {{files}}.map((path) => new URL(path, self.location).pathname);
+const PHONE = new URL("phone/", self.location).pathname; // what the phone answers with, under names that never change
 
 self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)).then(() => self.skipWaiting()));
@@ -19,6 +20,6 @@ self.addEventListener("activate", (event) => {
 self.addEventListener("fetch", (event) => {
   const { method, url } = event.request;
   const { origin, pathname } = new URL(url);
-  if (method !== "GET" || origin !== self.location.origin || !FILES.includes(pathname)) return;
+  if (method !== "GET" || origin !== self.location.origin || !(FILES.includes(pathname) || pathname.startsWith(PHONE))) return;
   event.respondWith(caches.match(pathname).then((kept) => kept ?? fetch(event.request)));
 });
