@@ -12,6 +12,7 @@ import re
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
@@ -72,6 +73,14 @@ def static(request: Request, version: str, name: str) -> Response:
     if asset is None:
         raise HTTPException(404)
     return send(request, asset, KEPT_FOR_A_YEAR if version == _version() else ASKED_AGAIN)
+
+
+def describe() -> dict[str, Any]:
+    """Make every document of the page; return its version, how many files it is of, and who answers photos on it."""
+    for name in _PAGES:
+        for language in LANGUAGES:
+            _filled(name, language)
+    return {"version": _version(), "files": len(_sources()), "engines": ["service"]}
 
 
 def _asset(name: str, body: bytes) -> Asset:
