@@ -64,7 +64,8 @@ def parsed(arguments: list[str]) -> tuple[str, dict[str, Any]]:
             raise UsageError(f"no command {rest[0]!r} in {' '.join(arguments)!r}")
         names.append(rest[0])
         command = command.commands[rest.pop(0)]
-    if rest == ["--help"]:
+    alone = {"--help"} | {option for each in command.params if each.is_eager for option in each.opts}
+    if len(rest) == 1 and rest[0] in alone:  # parsing is doing, with these
         return " ".join(names), {}
     return " ".join(names), command.make_context(" ".join(names), rest).params
 

@@ -9,7 +9,7 @@ from threading import Thread
 
 import pytest
 
-from ecosorter.files import check_place, is_part, part_of, reason, write_bytes, write_text, write_whole
+from ecosorter.files import check_place, is_part, part_of, reason, reserve, write_bytes, write_text, write_whole
 
 
 def names(folder: Path) -> list[str]:
@@ -107,3 +107,13 @@ def test_what_a_killed_writer_leaves_is_known_by_its_name(tmp_path: Path, name: 
     for other in (name, f".{name}", "part-000000.parquet", ".bashrc"):
         assert not is_part(other)
     assert not is_part(part.name, of=tmp_path / "other.jpg")
+
+
+def test_room_is_taken_before_memory_is_mapped_to_it(tmp_path: Path) -> None:
+    sparse = tmp_path / "sparse"
+    with sparse.open("wb") as file:
+        file.truncate(100_000)
+    reserve(sparse)
+    assert sparse.stat().st_size == 100_000
+    if sys.platform == "linux":
+        assert sparse.stat().st_blocks * 512 >= 100_000

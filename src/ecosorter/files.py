@@ -8,6 +8,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+if sys.platform != "win32":
+    import fcntl
+
 _STREAMS = tuple(map(Path, ("/dev", "/dev/fd", "/proc/self/fd")))  # /dev/stdout may lead to a file, and is none
 _STEM = 50  # letters of a name that its part bears too: together they must not be too long for a disk
 
@@ -64,6 +67,19 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
+def reserve(path: Path) -> None:
+    """Take the room on the disk that a file says it has, before memory is mapped to it.
+
+    Whoever writes to such memory when the disk is full is killed by the system, and has no error to tell.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    if hasattr(os, "posix_fallocate"):  # other systems take it when the file is made
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, max(1, path.stat().st_size))
+
+
 def check_place(path: Path) -> None:
     """Find out before any work whether a file can be written, as far as that can be known.
 
@@ -78,6 +94,21 @@ def check_place(path: Path) -> None:
             part.write_bytes(b"0")
         finally:
             part.unlink(missing_ok=True)
+
+
+def lock(descriptor: int) -> None:
+    """Keep other processes away until a file or folder is closed, or this process has ended in any way.
+
+    It does nothing on Windows.
+
+    Args:
+        descriptor: of the open file or folder. Only who asks for the lock too is kept away.
+
+    Raises:
+        BlockingIOError: another process has it.
+    """
+    if sys.platform != "win32":
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def reason(error: OSError) -> str:

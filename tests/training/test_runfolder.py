@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,30 @@ def test_a_finished_run_gives_its_result_back(tmp_path: Path) -> None:
     folder.finish(result)
     assert folder.finished() == result
     assert not folder.checkpoints.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such lock")
+def test_a_second_run_in_one_folder_is_refused_until_the_first_has_ended(tmp_path: Path) -> None:
+    first, second = RunFolder(tmp_path), RunFolder(tmp_path)
+    with first.locked():
+        with pytest.raises(RunError, match=r"Another run is at work in .*choose another --out"), second.locked():
+            pass
+        with second.locked(rank=1):  # it helps the first
+            pass
+    with second.locked():
+        pass
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff\xfe"])
+def test_files_of_a_run_that_cannot_be_read_are_named(tmp_path: Path, content: bytes) -> None:
+    folder = RunFolder(tmp_path)
+    folder.claim(REQUEST)
+    (tmp_path / "run.json").write_bytes(content)
+    with pytest.raises(RunError, match=r"run\.json is damaged.*or remove"):
+        folder.claim(REQUEST)
+    (tmp_path / "result.json").write_bytes(content)
+    with pytest.raises(RunError, match=r"result\.json is damaged.*or remove"):
+        folder.finished()
 
 
 def test_a_folder_that_cannot_be_written_is_told_before_the_work(tmp_path: Path) -> None:

@@ -1,15 +1,19 @@
 """Who writes a file, and who waits for it."""
 
+import json
 import logging
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from torch import distributed
 
 from ecosorter.errors import RunError
 from ecosorter.training import waiting
-from ecosorter.training.waiting import once, wait_for
+from ecosorter.training.waiting import once, once_read, wait_for
 from tests.training.several import as_node, nodes, started
 
 
@@ -28,6 +32,31 @@ def test_a_file_that_is_not_finished_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(LookupError):
         once(tmp_path / "a.txt", fail)
     assert not (tmp_path / "a.txt").exists()
+
+
+def test_a_file_that_cannot_be_read_is_set_aside_and_made_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("{")
+    assert once_read(path, lambda part: part.write_text("[1]"), _json) == [1]
+    assert (tmp_path / "a.damaged.json").read_text() == "{"
+    assert str(path) in caplog.text
+    assert once_read(path, lambda part: part.write_text("[2]"), _json) == [1]
+
+
+def test_who_finds_a_damaged_file_waits_until_the_first_has_made_it_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("{")
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(once_read, path, lambda part: part.write_text("[9]"), _json, rank=1)
+        time.sleep(0.1)
+        once_read(path, lambda part: part.write_text("[1]"), _json)
+        assert other.result(timeout=30) == [1]
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text())
 
 
 def test_who_waits_says_so_and_makes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ecosorter.bulk.rows import Row, is_number
-from ecosorter.bulk.tables import Appendable, Table, lock
+from ecosorter.bulk.tables import Appendable, Table, lock_output
 from ecosorter.files import is_part, write_whole
 from ecosorter.folders import is_clutter
 
@@ -35,7 +35,7 @@ class ParquetTable(Table):
         self._lock = None if sys.platform == "win32" else os.open(path, os.O_RDONLY)
         try:
             if self._lock is not None:
-                lock(self._lock, path)
+                lock_output(self._lock, path)
             names = [entry.name for entry in path.iterdir() if not is_clutter(entry.name)]
             if any(not re.fullmatch(r"part-\d{6}\.parquet", name) for name in names):
                 raise self.foreign()

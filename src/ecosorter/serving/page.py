@@ -4,10 +4,12 @@ Everything that is named by its version may be kept for a year; everything else 
 304 while it has not changed. A change to any file or word changes the version, and so the service worker.
 """
 
+from typing import Any
+
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from ecosorter.serving.assets import ASKED_AGAIN, KEPT_FOR_A_YEAR, send
-from ecosorter.serving.frontend import Frontend, words
+from ecosorter.serving.frontend import PAGES, Frontend, words
 from ecosorter.serving.problems import request_language
 from ecosorter.texts import LANGUAGES
 
@@ -61,3 +63,11 @@ def static(request: Request, version: str, name: str) -> Response:
     if asset is None:
         raise HTTPException(404)
     return send(request, asset, KEPT_FOR_A_YEAR if version == _page.version else ASKED_AGAIN)
+
+
+def describe() -> dict[str, Any]:
+    """Make every document of the page; return its version, how many files it is of, and who answers photos on it."""
+    for name in PAGES:
+        for language in LANGUAGES:
+            _page.filled(name, language)
+    return {"version": _page.version, "files": len(_page.sources), "engines": ["service", "phone"]}

@@ -15,10 +15,10 @@ from ecosorter.evaluation.metrics import score
 from ecosorter.evaluation.out_of_fold import Calibration, OutOfFold, calibrate
 from ecosorter.evaluation.protocols import promise_places
 from ecosorter.evaluation.scores import FirstView, LabelledPrediction, Scores
-from ecosorter.files import write_whole
 from ecosorter.progress import Advance, Progress
 from ecosorter.texts.note import Note
 from ecosorter.training.export.bundle import made_with
+from ecosorter.training.fit.answers_file import read_answers, write_answers
 from ecosorter.training.fit.learner import Answers, Job, Learner, Learnt, Model
 from ecosorter.training.journal import Journal
 from ecosorter.training.plan import Plan
@@ -148,15 +148,15 @@ class Measurement:
 
     def _answer_fold(self, job: Job) -> list[NDArray[np.float32]]:
         """Return the logits of a fold's test photos, of the linear probe too where there is one; kept when done."""
-        kept = self._folder.checkpoints / job.name / "answers.npz"
-        if not kept.is_file():
+        place = self._folder.checkpoints / job.name
+        kept = read_answers(place)
+        if kept is None:
             learnt = self._fit(job)
             rows = job.parts["test"]
             fits = [learnt, *([learnt.linear_probe] if learnt.linear_probe else [])]
-            logits = [one.predict(rows) for one in fits]
-            write_whole(kept, lambda part: np.savez(part, *logits))
-        with np.load(kept) as stored:
-            return [stored[name] for name in stored.files]
+            kept = [one.predict(rows) for one in fits]
+            write_answers(place, kept)
+        return kept
 
     def _fit(self, job: Job) -> Learnt:
         stage: AbstractContextManager[Advance] = nullcontext(lambda _: None)  # networks tell of each photo themselves

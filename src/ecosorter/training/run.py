@@ -87,46 +87,47 @@ def train(
     dataset = read_dataset(photos, own_classes=own_classes)
     folder = RunFolder(out)
     folder.check()  # only now: a mistake in the command makes no folder
-    usable = usable_photos(dataset, cache, progress)
-    usable.check_sources(hold_out)
+    with folder.locked(rank=rank):
+        usable = usable_photos(dataset, cache, progress)
+        usable.check_sources(hold_out)
 
-    created = folder.claim(
-        {
-            "recipe": recipe.model_dump(mode="json"),
-            "backbone": backbone.fingerprint,
-            "preprocess": spec.model_dump(mode="json"),
-            "sources": {entry.name: entry.fingerprint for entry in usable.sources},
-            "hold_out": list(hold_out),
-            "folds": fold_number,
-        },
-        rank=rank,
-    )
-    if done := folder.finished():
-        progress.note(Note(key="finished", values={"run": str(out)}).say(language))
-        return done
+        created = folder.claim(
+            {
+                "recipe": recipe.model_dump(mode="json"),
+                "backbone": backbone.fingerprint,
+                "preprocess": spec.model_dump(mode="json"),
+                "sources": {entry.name: entry.fingerprint for entry in usable.sources},
+                "hold_out": list(hold_out),
+                "folds": fold_number,
+            },
+            rank=rank,
+        )
+        if done := folder.finished():
+            progress.note(Note(key="finished", values={"run": str(out)}).say(language))
+            return done
 
-    seen, held_out = usable.hold_out(hold_out)
-    plan = make_plan(usable, seen, recipe, fold_number)
-    learner = _learner(usable, recipe, backbone, spec, cache, folder, progress, pool)
-    if rank:
-        _help(learner, plan)
-        return folder.wait()
-    # Two runs may be called alike; the date tells them apart and stays when a run goes on.
-    tracker.start(f"{folder.id}-{re.sub(r'[^0-9]', '', created)[:14]}", recipe.model_dump(mode="json"), recipe.name)
-    try:
-        measurement = Measurement(folder, recipe, usable, learner, tracker, progress)
-        notes = [*usable.notes, *usable.lost_classes(hold_out), *assumed]
-        result, model, calibration, prove_on = measurement.measure(plan, held_out, created, notes)
-        del measurement, learner  # with features, a gigabyte perhaps, that nothing needs any more
-        export_bundle(folder, result, model, calibration, usable, prove_on, spec, recipe, progress)
-        write_report(folder.report, result, language=language)
-    except BaseException as error:
-        tracker.fail(f"{type(error).__name__}: {error}")
-        raise
-    Journal(folder.path).result(result)
-    folder.finish(result)  # before the tracker, which may upload for long and be interrupted
-    tracker.finish(result, folder.bundle, folder.report)
-    return result
+        seen, held_out = usable.hold_out(hold_out)
+        plan = make_plan(usable, seen, recipe, fold_number)
+        learner = _learner(usable, recipe, backbone, spec, cache, folder, progress, pool)
+        if rank:
+            _help(learner, plan)
+            return folder.wait()
+        # Two runs may be called alike; the date tells them apart and stays when a run goes on.
+        tracker.start(f"{folder.id}-{re.sub(r'[^0-9]', '', created)[:14]}", recipe.model_dump(mode="json"), recipe.name)
+        try:
+            measurement = Measurement(folder, recipe, usable, learner, tracker, progress)
+            notes = [*usable.notes, *usable.lost_classes(hold_out), *assumed]
+            result, model, calibration, prove_on = measurement.measure(plan, held_out, created, notes)
+            del measurement, learner  # with features, a gigabyte perhaps, that nothing needs any more
+            export_bundle(folder, result, model, calibration, usable, prove_on, spec, recipe, progress)
+            write_report(folder.report, result, language=language)
+        except BaseException as error:
+            tracker.fail(f"{type(error).__name__}: {error}")
+            raise
+        Journal(folder.path).result(result)
+        folder.finish(result)  # before the tracker, which may upload for long and be interrupted
+        tracker.finish(result, folder.bundle, folder.report)
+        return result
 
 
 def _learner(

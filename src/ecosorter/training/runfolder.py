@@ -11,13 +11,17 @@
 """
 
 import json
+import os
 import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ecosorter.errors import RunError
-from ecosorter.files import check_place, write_text
+from ecosorter.files import check_place, lock, write_text
 from ecosorter.training.results import RunResult
 from ecosorter.training.waiting import once, wait_for
 
@@ -51,6 +55,31 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         check_place(self._request)
 
+    @contextmanager
+    def locked(self, *, rank: int = 0) -> Iterator[None]:
+        """Keep every other run away while a block runs.
+
+        Args:
+            rank: of this process; the first one, 0, keeps others away for all that train with it.
+
+        Raises:
+            RunError: another run is at work in the folder.
+        """
+        if rank or sys.platform == "win32":  # Windows has no such lock of a folder
+            yield
+            return
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            try:
+                lock(descriptor)
+            except BlockingIOError as error:
+                raise RunError(
+                    f"Another run is at work in {self.path}. Wait for its end, or choose another --out."
+                ) from error
+            yield
+        finally:
+            os.close(descriptor)
+
     def claim(self, request: dict[str, Any], *, rank: int = 0) -> str:
         """Take the folder for a run, or go on with the same run.
 
@@ -65,8 +94,11 @@ class RunFolder:
             RunError: when the folder holds another run, or something else.
         """
         once(self._request, lambda part: self._take(part, request), rank=rank)
-        known = json.loads(self._request.read_text(encoding="utf-8"))
-        created: str = known.pop("created")
+        try:
+            known = json.loads(self._request.read_text(encoding="utf-8"))
+            created: str = known.pop("created")
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise self._damaged(self._request) from error
         different = _differences(known, json.loads(json.dumps(request)))
         if different:
             raise RunError(
@@ -83,19 +115,29 @@ class RunFolder:
 
     def finished(self) -> RunResult | None:
         """Return the result of a finished run, or None."""
-        if not self._result.is_file():
-            return None
-        return RunResult.model_validate_json(self._result.read_text(encoding="utf-8"))
+        return self._read_result() if self._result.is_file() else None
 
     def wait(self) -> RunResult:
         """Return the result of this run once its first process has finished it, to another one of its processes."""
         wait_for(self._result)
-        return RunResult.model_validate_json(self._result.read_text(encoding="utf-8"))
+        return self._read_result()
 
     def finish(self, result: RunResult) -> None:
         """Write the result and remove the checkpoints."""
         write_text(self._result, result.model_dump_json(indent=2))
         shutil.rmtree(self.checkpoints, ignore_errors=True)
+
+    def _read_result(self) -> RunResult:
+        try:
+            return RunResult.model_validate_json(self._result.read_bytes())
+        except ValueError as error:
+            raise self._damaged(self._result) from error
+
+    def _damaged(self, file: Path) -> RunError:
+        return RunError(
+            f"{file} is damaged, or of another version of EcoSorter. Choose another --out, or remove {self.path} to "
+            "start over."
+        )
 
 
 def _differences(old: Any, new: Any, path: str = "") -> list[str]:

@@ -5,9 +5,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from ecosorter.errors import RunError
-from ecosorter.files import write_whole
+from ecosorter.files import reason, write_whole
+
+Content = TypeVar("Content")
 
 _SECONDS_BETWEEN_LOOKS = 0.5
 _SECONDS_BETWEEN_WORDS = 300
@@ -30,6 +33,62 @@ def once(path: Path, make: Callable[[Path], object], *, rank: int = 0) -> None:
         wait_for(path)
     elif not path.is_file():
         write_whole(path, make)
+
+
+def once_read(path: Path, make: Callable[[Path], object], read: Callable[[Path], Content], *, rank: int = 0) -> Content:
+    """Make a file that is not there yet, as `once` does, and return what it holds.
+
+    One that cannot be read is set aside and made again: see `read_usable`.
+
+    Args:
+        path: the file, in a folder that all processes see.
+        make: as in `write_whole`.
+        read: returns its content; whatever it raises, the file cannot be used.
+        rank: of this process.
+
+    Raises:
+        RunError: the first process has ended without making it, or the folder cannot be written.
+    """
+    while (found := read_usable(path, read, "it is made again", rank=rank)) is None and rank and path.is_file():
+        time.sleep(_SECONDS_BETWEEN_LOOKS)  # until the first process has set it aside
+    if found is not None:
+        return found
+    once(path, make, rank=rank)
+    return read(path)
+
+
+def read_usable(path: Path, read: Callable[[Path], Content], then: str, *, rank: int = 0) -> Content | None:
+    """Return what a file holds, or None where it is not there or cannot be used.
+
+    One that cannot be used, since a disk was full or the power failed, is named in a warning and renamed, so that
+    nobody loses it or meets it again.
+
+    Args:
+        path: the file.
+        read: returns its content; whatever it raises, the file cannot be used.
+        then: what is done without it, in words.
+        rank: of this process; the first one, 0, renames.
+
+    Raises:
+        RunError: it cannot be renamed.
+    """
+    if not path.is_file():
+        return None
+    try:
+        return read(path)
+    except Exception:  # libraries have many errors for a damaged file
+        if not rank:
+            _set_aside(path, then)
+    return None
+
+
+def _set_aside(path: Path, then: str) -> None:
+    aside = path.with_name(f"{path.stem}.damaged{path.suffix}")
+    try:
+        path.replace(aside)
+    except OSError as error:
+        raise RunError(f"{path} is damaged and cannot be renamed ({reason(error)}).") from error
+    _log.warning("%s is damaged and now called %s; %s.", path, aside.name, then)
 
 
 def wait_for(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from ecosorter.errors import RunError
 from ecosorter.preprocess import PreprocessSpec
 from ecosorter.training.backbones.imagenet_scores import ImageNetScores
 from ecosorter.training.fit.augment import TrainingPhoto
@@ -200,3 +202,107 @@ def test_forked_processes_tell_their_losses(tmp_path: Path, finished: tuple[Path
     assert len(kept["losses"]) == len(losses)
     assert not torch.equal(kept["weights"], weights(alone))
     assert [file.name for file in (tmp_path / "run").iterdir()] == ["finished.pt"]
+
+
+class _Cut(Exception):
+    """Stands for what ends a run: a kill, a full disk."""
+
+
+def _cut_off(folder: Path, *, steps: int) -> None:
+    done = 0
+
+    def advance(number: int) -> None:
+        nonlocal done
+        done += number
+        if done >= 8 * steps:
+            raise _Cut
+
+    with pytest.raises(_Cut):
+        run(folder, advance, epochs=20)
+
+
+def _emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _halved(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _of_another_network(path: Path) -> None:
+    state = torch.load(path, weights_only=True)
+    torch.save({**state, "state_dict": {"network.head.weight": torch.zeros(2, 3)}}, path)
+
+
+def _of_another_program(path: Path) -> None:
+    torch.save({"epoch": 3}, path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "damaged", "steps_kept"),
+    [
+        (_emptied, ["last"], 50),
+        (_halved, ["last"], 50),
+        (_of_another_network, ["last"], 50),
+        (_of_another_program, ["last", "previous"], 0),
+    ],
+)
+def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_it_used(
+    damage: Callable[[Path], None],
+    damaged: list[str],
+    steps_kept: int,
+    uninterrupted: tuple[WasteNet, list[float]],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    _cut_off(tmp_path, steps=103)  # there are checkpoints after 50 steps and after 100
+    for name in damaged:
+        damage(tmp_path / f"{name}.ckpt")
+    kept = {name: (tmp_path / f"{name}.ckpt").read_bytes() for name in damaged}
+    advanced: list[int] = []
+    again, losses = run(tmp_path, advanced.append, epochs=20)
+    assert (advanced[0] if steps_kept else 0) == steps_kept * 8
+    whole, all_losses = uninterrupted
+    assert losses == all_losses
+    assert torch.equal(weights(again), weights(whole))
+    for name in damaged:
+        assert str(tmp_path / f"{name}.ckpt") in caplog.text
+        assert (tmp_path / f"{name}.damaged.ckpt").read_bytes() == kept[name]
+
+
+def test_finished_weights_that_cannot_be_read_are_trained_again(
+    finished: tuple[Path, WasteNet, list[float]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, whole, losses = finished
+    (tmp_path / FINISHED).write_bytes((folder / FINISHED).read_bytes()[:1000])
+    again, told = run(tmp_path)
+    assert told == losses
+    assert torch.equal(weights(again), weights(whole))
+    assert "finished.damaged.pt" in caplog.text
+
+
+def test_a_checkpoint_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "last.ckpt").mkdir()
+    with pytest.raises(RunError, match=r"last\.ckpt cannot be written \(.*\)\. Mend that, and give the same command"):
+        run(tmp_path, epochs=1)
+
+
+def test_training_that_diverges_stops_and_says_what_to_lower(tmp_path: Path) -> None:
+    advanced: list[int] = []
+    with pytest.raises(RunError, match=r"diverged.*no number.*Lower finetune\.learning_rate and finetune\.head_learn"):
+        run(tmp_path, advanced.append, learning_rate=1e30, head_learning_rate=1e30)
+    assert len(advanced) < 5
+    assert list(tmp_path.iterdir()) == []
+
+
+def _diverge_together(environ: dict[str, str], folder: Path, trainer: Trainer) -> None:
+    as_node(environ)
+    torch.set_num_threads(1)
+    with pytest.raises(RunError, match="diverged"):
+        run(folder, trainer=trainer, learning_rate=1e30, head_learning_rate=1e30)
+
+
+def test_processes_that_train_together_stop_together(tmp_path: Path) -> None:
+    trainer = Trainer(accelerator="cpu", num_nodes=2, strategy="ddp")
+    both = started(_diverge_together, [(environ, tmp_path, trainer) for environ in nodes(2)])
+    assert [process.exitcode for process in both] == [0, 0]

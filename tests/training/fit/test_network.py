@@ -16,7 +16,7 @@ from ecosorter.training.backbones.find import find_backbone
 from ecosorter.training.backbones.imagenet_scores import imagenet_scores
 from ecosorter.training.export.network import float_graph
 from ecosorter.training.features import normalised
-from ecosorter.training.fit.finetune import parameters_by_block
+from ecosorter.training.fit.blocks import parameters_by_block
 from ecosorter.training.fit.network import WasteNet, feature_width
 from tests.training import networks
 

@@ -6,11 +6,14 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, exc, func, make_url, select, text
 from sqlalchemy.engine import URL
@@ -147,6 +150,38 @@ def _first_line(error: Exception) -> str:
     return str(getattr(error, "orig", None) or error).partition("\n")[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """Of a database's tables: which they are of, and which they would be brought up to."""
+
+    tables: str | None
+    newest: str | None
+
+
+def look_at(url: URL) -> Revision | None:
+    """Return how new a database's tables are, without changing anything; None where there is no such file.
+
+    Raises:
+        StoreError: it does not answer, or is no database.
+    """
+    options: dict[str, Any] = {"connect_args": {"connect_timeout": 5}}
+    if url.get_backend_name() == "sqlite":
+        file = Path(url.database or "")
+        if not file.exists():
+            return None
+        address = f"{file.absolute().as_uri()}?mode=ro"
+        options = {"creator": lambda: sqlite3.connect(address, uri=True, timeout=5)}
+    engine = create_engine(url, **options)
+    try:
+        with engine.connect() as connection:
+            tables = MigrationContext.configure(connection).get_current_revision()
+    except exc.DBAPIError as error:
+        raise StoreError(f"The database of corrections cannot be read ({_first_line(error)}).") from error
+    finally:
+        engine.dispose()
+    return Revision(tables, ScriptDirectory.from_config(_config()).get_current_head())
+
+
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() == "postgresql":
         patience = {"connect_timeout": 10, "application_name": "ecosorter"}
@@ -196,7 +231,12 @@ def _bring_up_to_date(connection: Connection) -> None:
     """Run the missing migrations. Of several processes that start at once, one does and the others wait for it."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_MIGRATING)))
-    config = Config()
-    config.set_main_option("script_location", "ecosorter.serving.store:migrations")
+    config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "ecosorter.serving.store:migrations")
+    return config

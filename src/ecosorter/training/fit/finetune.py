@@ -1,27 +1,31 @@
 """Trains a whole network on photos, from a pretrained body and a head fitted to it. Lightning runs the loop."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
 from numpy.typing import NDArray
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 from torch.nn import functional
 
-from ecosorter.files import write_whole
+from ecosorter.errors import RunError
+from ecosorter.files import write_bytes
 from ecosorter.preprocess import PreprocessSpec
 from ecosorter.progress import Advance
 from ecosorter.training.features import normalised_images
 from ecosorter.training.fit.augment import TrainingPhoto, augment
+from ecosorter.training.fit.blocks import parameters_by_block
+from ecosorter.training.fit.checkpoints import Checkpoints, loaded, saved
 from ecosorter.training.fit.network import WasteNet
 from ecosorter.training.fit.processes import global_rank, run
 from ecosorter.training.quiet import quietly
 from ecosorter.training.recipe import Augment, Finetune, Trainer
+from ecosorter.training.waiting import read_usable
 
 FINISHED = "finished.pt"
 """Name of the file with the weights and losses of a finished run."""
@@ -32,13 +36,16 @@ _WARM_UP = 0.08  # share of the steps in which the learning rate rises
 
 
 class _Keep(Callback):
-    """Write a checkpoint at the end too."""
+    """Write a checkpoint now and then, and at the end: the first process does, when all are here."""
 
     def __init__(self, last: Path) -> None:
         self._last = last
 
-    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
-        """Write it: the first process does, when all are here."""
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        if trainer.global_step % _STEPS_BETWEEN_CHECKPOINTS == 0:
+            trainer.save_checkpoint(self._last)
+
+    def on_train_end(self, trainer: lightning.Trainer, *_: Any) -> None:
         trainer.save_checkpoint(self._last)
 
 
@@ -85,6 +92,12 @@ class FinetuneTask(lightning.LightningModule):
             images, targets = _mixed(images, targets, draw, blended=mixup / (mixup + cutmix))
         images = normalised_images(images, self._spec).to(self.device, memory_format=torch.channels_last)
         loss = self._loss(self.network.pooled(images), targets.to(self.device))
+        if not math.isfinite(self.trainer.strategy.reduce(loss.detach(), reduce_op="sum").item()):
+            raise RunError(  # in every process at once, so that none waits for another
+                f"Training diverged: the loss of step {self.global_step + 1} is no number. "
+                "Lower finetune.learning_rate and finetune.head_learning_rate, to a tenth perhaps, and start again "
+                "with another --out."
+            )
         self.losses.append(loss.item())
         self._advance(len(chosen))
         return loss
@@ -185,18 +198,25 @@ def finetune(
 
     Returns:
         The loss of every step, on the photos that this process drew.
+
+    Raises:
+        RunError: training diverged, or a checkpoint cannot be written.
     """
-    finished, last = folder / FINISHED, folder / "last.ckpt"
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    if not finished.is_file():
+    rank = global_rank(trainer)
+    state = finished(folder, rank=rank)
+    if state is None:
         task = FinetuneTask(network, photos, labels, weights, recipe, rule, spec, seed, advance, scores)
         network.train()
-        _run(task, recipe, trainer, last)
-        if global_rank(trainer):
+        store = Checkpoints(folder)
+        _run(task, recipe, trainer, store, rank)
+        if rank:
             return task.losses
-        write_whole(finished, lambda part: torch.save(_averaged(last), part))
-        last.unlink()  # three times as large, and of no more use
-    state = torch.load(finished, weights_only=True)
+        state = store.load(_averaged)
+        if state is None:
+            raise RunError(f"The checkpoint {store.last} was written and cannot be read. Look at the disk, try again.")
+        write_bytes(folder / FINISHED, saved(state))
+        store.clear()  # three times as large, and of no more use
     mean = {
         name: torch.lerp(value, before[name], recipe.pretrained_weight) if value.is_floating_point() else before[name]
         for name, value in state["state_dict"].items()
@@ -207,39 +227,47 @@ def finetune(
     return losses
 
 
-def _run(task: FinetuneTask, recipe: Finetune, trainer: Trainer, last: Path) -> None:
-    callbacks: list[Callback] = [
-        ModelCheckpoint(
-            dirpath=last.parent,
-            filename=last.stem,
-            every_n_train_steps=_STEPS_BETWEEN_CHECKPOINTS,
-            enable_version_counter=False,
-        ),
-        # What is averaged in the first steps is forgotten by their end.
-        EMAWeightAveraging(decay=recipe.ema_decay),
-        _Keep(last),
-    ]
+def finished(folder: Path, *, rank: int = 0) -> dict[str, Any] | None:
+    """Return the weights and losses of a finished run; None where there are none, or none that can be read."""
+
+    def read(path: Path) -> dict[str, Any]:
+        state = loaded(path)
+        return {"state_dict": dict(state["state_dict"]), "losses": list(state["losses"])}
+
+    return read_usable(folder / FINISHED, read, "what it held is trained again", rank=rank)
+
+
+def _run(task: FinetuneTask, recipe: Finetune, trainer: Trainer, store: Checkpoints, rank: int) -> None:
+    shapes = {name: value.shape for name, value in task.state_dict().items()}
+
+    def fitting(state: dict[str, Any]) -> dict[str, Any]:
+        if {name: value.shape for name, value in state["state_dict"].items()} != shapes:
+            raise ValueError("a checkpoint of another network")
+        _averaged(state)
+        return state
+
     with quietly("lightning.pytorch"):
         run(
             task,
             trainer,
-            last,
+            store,
+            store.load(fitting, rank=rank),
             precision="bf16-mixed",
             max_steps=task.steps,
             gradient_clip_val=2.0,
-            callbacks=callbacks,
+            # What is averaged in the first steps is forgotten by their end.
+            callbacks=[EMAWeightAveraging(decay=recipe.ema_decay), _Keep(store.last)],
         )
 
 
-def _averaged(last: Path) -> dict[str, Any]:
+def _averaged(state: dict[str, Any]) -> dict[str, Any]:
     """Return the averaged weights of the network, and the losses.
 
     They come from the checkpoint because the processes that train may be others than this one, which end with the
     training; and because a run that was killed after its last step is over when it goes on: Lightning averages nothing.
     """
-    state = torch.load(last, weights_only=True, map_location="cpu")
     weights = {name.removeprefix("network."): value for name, value in state["state_dict"].items()}
-    return {"state_dict": weights, "losses": state["losses"]}
+    return {"state_dict": weights, "losses": list(state["losses"])}
 
 
 def _mixed(images: Tensor, targets: Tensor, draw: np.random.Generator, *, blended: float) -> tuple[Tensor, Tensor]:
@@ -263,33 +291,3 @@ def _mixed(images: Tensor, targets: Tensor, draw: np.random.Generator, *, blende
         images[:, :, top : top + side, left : left + side] = patch
         share = 1 - (side / size) ** 2
     return images, share * targets + (1 - share) * targets[other]
-
-
-def parameters_by_block(body: nn.Module) -> list[list[nn.Parameter]]:
-    """Return the trainable parameters of a network, block by block, from the photo on; each is in one block.
-
-    Lists of blocks are found at any depth. A block is an entry of a list whose entries have two weights or more each:
-    so a stage of a ResNet is a list of blocks, and the convolutions of one of its blocks are not.
-    """
-    taken: set[nn.Parameter] = set()
-    blocks = []
-    for found in _blocks(body):
-        block = [value for value in found if value.requires_grad and value not in taken]
-        taken.update(block)
-        if block:
-            blocks.append(block)
-    return blocks
-
-
-def _blocks(module: nn.Module) -> Iterator[list[nn.Parameter]]:
-    if not any(_lists_blocks(part) for part in module.modules()):
-        yield list(module.parameters())
-        return
-    yield list(module.parameters(recurse=False))
-    for child in module.children():
-        yield from _blocks(child)
-
-
-def _lists_blocks(module: nn.Module) -> bool:
-    entries = [sum(value.dim() > 1 for value in entry.parameters()) for entry in module.children()]
-    return isinstance(module, nn.Sequential | nn.ModuleList) and len(entries) > 0 and min(entries) > 1

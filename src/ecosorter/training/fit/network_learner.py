@@ -22,7 +22,9 @@ from ecosorter.training.export.network import float_graph
 from ecosorter.training.export.quantize import quantize
 from ecosorter.training.export.views import range_batches, view_outputs
 from ecosorter.training.features import normalised
-from ecosorter.training.fit.finetune import FINISHED, finetune
+from ecosorter.training.fit.answers_file import read_answers
+from ecosorter.training.fit.checkpoints import loaded, saved
+from ecosorter.training.fit.finetune import finetune, finished
 from ecosorter.training.fit.learner import Answers, Job
 from ecosorter.training.fit.linear_probe import fit_linear
 from ecosorter.training.fit.network import WasteNet, feature_width
@@ -31,9 +33,8 @@ from ecosorter.training.fit.predict import predict, whole_features
 from ecosorter.training.fit.processes import global_rank
 from ecosorter.training.recipe import Finetune, Recipe
 from ecosorter.training.results import Epoch, OnEpoch, Part
-from ecosorter.training.waiting import once
+from ecosorter.training.waiting import once_read
 
-_ANSWERS = "answers.npz"
 _DROPOUT = 0.2
 
 
@@ -74,8 +75,9 @@ class NetworkLearner:
         with progress.stage("decode", len(self.paths)) as advance:
             self.stored = store_photos(self.paths, on_board, spec, folder / "photos", advance, rank=self.rank)
         seen = folder / "photos" / "pretrained.npy"
-        once(seen, lambda part: np.save(part, self.see(network, self.paths)), rank=self.rank)
-        self._seen_before: NDArray[np.float32] = np.load(seen)
+        self._seen_before: NDArray[np.float32] = once_read(
+            seen, lambda part: np.save(part, self.see(network, self.paths)), np.load, rank=self.rank
+        )
 
     def fit(self, job: Job, on_epoch: OnEpoch) -> "LearntNetwork":
         """Train a network on the training part; go on where an earlier call was cut off."""
@@ -100,7 +102,7 @@ class NetworkLearner:
             RunError: the first process has ended.
         """
         place, rows = self.folder / job.name, job.parts["train"]
-        if not any((place / name).is_file() for name in (FINISHED, _ANSWERS)):
+        if read_answers(place, rank=self.rank) is None and finished(place, rank=self.rank) is None:
             torch.manual_seed(self.recipe.seed)
             self._train(self._with_first_head(rows, place), rows, place, lambda _: None)
 
@@ -150,10 +152,9 @@ class NetworkLearner:
                 source_power=self.recipe.balance.source_power,
                 scores_weight=self.recipe.scores_weight,
             )
-            torch.save({"weight": torch.from_numpy(weight), "bias": torch.from_numpy(bias)}, part)
+            part.write_bytes(saved({"weight": torch.from_numpy(weight), "bias": torch.from_numpy(bias)}))
 
-        once(kept, fitted, rank=self.rank)
-        network.head.load_state_dict(torch.load(kept, weights_only=True))
+        once_read(kept, fitted, lambda path: network.head.load_state_dict(loaded(path)), rank=self.rank)
 
 
 class LearntNetwork:

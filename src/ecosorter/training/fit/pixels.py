@@ -9,11 +9,12 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
+from ecosorter.files import reserve
 from ecosorter.preprocess import PreprocessSpec, decode_pixels
 from ecosorter.progress import Advance
 from ecosorter.training.fit.augment import TrainingPhoto
 from ecosorter.training.fit.foreground import Foreground, find_foreground
-from ecosorter.training.waiting import once
+from ecosorter.training.waiting import once_read
 
 _SIDE = 256  # of the stored squares at least: a network in training zooms into them
 _LIGHT = 200.0  # light 0..1.27 as a byte
@@ -108,6 +109,7 @@ def store_photos(
         places = np.full(len(paths), -1, np.int64)
         planes: list[NDArray[np.uint8]] = []
         pixels = np.lib.format.open_memmap(part, "w+", np.uint8, (len(paths), side, side, 3))
+        reserve(part)
         with ThreadPoolExecutor(_WORKERS) as pool:
             for i, (photo, found) in enumerate(pool.map(partial(_prepared, spec=large), paths, on_board)):
                 pixels[i] = photo
@@ -119,9 +121,11 @@ def store_photos(
         np.save(files[1], places)
         np.save(files[2], np.stack(planes) if planes else np.empty((0, side, side, 4), np.uint8))
 
-    once(files[0], store, rank=rank)  # the file that comes last
-    load = partial(np.load, mmap_mode="r")
-    return Photos(load(files[0]), load(files[1]), load(files[2]))
+    def read(_: Path) -> Photos:
+        pixels, places, planes = (np.load(file, mmap_mode="r") for file in files)
+        return Photos(pixels, places, planes)
+
+    return once_read(files[0], store, read, rank=rank)  # the file that comes last
 
 
 def enlarged(spec: PreprocessSpec) -> PreprocessSpec:

@@ -3,11 +3,12 @@
 Lightning says which process is the first, whoever started them: Lightning itself, torchrun, Slurm or a person.
 """
 
-from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as lightning
+from lightning.fabric.plugins.io import TorchCheckpointIO
 
+from ecosorter.training.fit.checkpoints import Checkpoints
 from ecosorter.training.quiet import quietly
 from ecosorter.training.recipe import Trainer
 
@@ -26,23 +27,45 @@ def global_rank(trainer: Trainer) -> int:
     return rank
 
 
-def run(task: lightning.LightningModule, trainer: Trainer, last: Path, **more: Any) -> None:
-    """Let Lightning train, without a word, from the last checkpoint or from the start.
+class _Written(TorchCheckpointIO):
+    """Lets Lightning save by `Checkpoints`, and go on from a state that was loaded already."""
+
+    def __init__(self, store: Checkpoints, state: dict[str, Any] | None) -> None:
+        super().__init__()
+        self._store, self._state = store, state
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], *_: Any, **__: Any) -> None:
+        self._store.save(checkpoint)
+
+    def load_checkpoint(self, *_: Any, **__: Any) -> dict[str, Any]:
+        return self._state or {}
+
+
+def run(
+    task: lightning.LightningModule, trainer: Trainer, store: Checkpoints, state: dict[str, Any] | None, **more: Any
+) -> None:
+    """Let Lightning train, without a word, from a checkpoint or from the start.
 
     Args:
         task: what is trained.
         trainer: accelerator, devices, nodes and strategy.
-        last: the checkpoint, which need not be there; its folder is Lightning's.
+        store: where checkpoints are written.
+        state: what was loaded from there, to go on from; None to begin.
         more: arguments of `lightning.Trainer`.
+
+    Raises:
+        RunError: a checkpoint cannot be written.
     """
     runner = lightning.Trainer(
         **trainer.model_dump(),
-        default_root_dir=last.parent,
+        default_root_dir=store.last.parent,
+        plugins=_Written(store, state),
         logger=False,
+        enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
         **more,
     )
-    runner.fit(task, ckpt_path=last if last.is_file() else None, weights_only=True)
+    runner.fit(task, ckpt_path=None if state is None else store.last, weights_only=True)
