@@ -16,7 +16,7 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from ecosorter.bundle import Bundle, write_bundle
+from ecosorter.bundle import Bundle, BundleInfo, write_bundle
 from ecosorter.classifier import Classifier
 from ecosorter.datasets.class_names import Understood, understand
 from ecosorter.datasets.dataset import PhotoRow, read_dataset
@@ -59,6 +59,31 @@ class _Own:
     features: NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class OutOfFold:
+    """What a head says of each photo that was not fitted on it, nor on its group.
+
+    Attributes:
+        info: of the new model; its classes number the labels and the columns, the old model's first.
+        rows: the photos that were taught.
+        labels: int64 ``[n]`` of them.
+        before: float32 ``[n, old classes]`` logits of the old head, which was fitted on none of them.
+        after: float32 ``[n, classes]``.
+        bank_labels: int64 ``[m]`` of the bank's rows.
+        bank_before: float32 ``[m, old classes]``; the old model did learn from these photos.
+        bank_after: float32 ``[m, classes]``.
+    """
+
+    info: BundleInfo
+    rows: Sequence[PhotoRow]
+    labels: Labels
+    before: NDArray[np.float32]
+    after: NDArray[np.float32]
+    bank_labels: Labels
+    bank_before: NDArray[np.float32]
+    bank_after: NDArray[np.float32]
+
+
 def teach(
     photos: Sequence[Path],
     out: Path,
@@ -66,6 +91,7 @@ def teach(
     model: Path | None = None,
     own_classes: bool = False,
     progress: Progress | None = None,
+    tell: Callable[[OutOfFold], object] = lambda _: None,
 ) -> TeachResult:
     """Teach a model and write the new bundle.
 
@@ -75,6 +101,7 @@ def teach(
         model: folder of the bundle to teach; None for the one that comes with EcoSorter.
         own_classes: take only the model's own names for known (`class_names.understand`).
         progress: is told how far the work is.
+        tell: is called, once the bundle is written, with what the figures were made of.
 
     Raises:
         BundleError: the model cannot be taught, or something else stands where the new one should go.
@@ -137,7 +164,8 @@ def teach(
         [*bank.row_sources, *(row.source for row in own.rows)],
         classes,
     )
-    write_bundle(out, taught, info, taught_card(info, result, base), bank=grown)
+    written = write_bundle(out, taught, info, taught_card(info, result, base), bank=grown).info
+    tell(OutOfFold(written, own.rows, own.labels, own_before, own_after, bank.labels, before, after))
     return result
 
 

@@ -8,9 +8,12 @@ from typing import Self
 from ecosorter.photos import Limits
 from ecosorter.serving.store.corrections import Corrections
 from ecosorter.serving.store.database import Database, data_folder, database_url
+from ecosorter.serving.store.improvements import Improvements
+from ecosorter.serving.store.models import Models
 from ecosorter.serving.store.photos import PhotoStore
 from ecosorter.serving.store.phrases import Phrases
 from ecosorter.serving.store.reviews import Reviews
+from ecosorter.serving.store.shadows import Shadows
 from ecosorter.serving.store.statistics import Statistics, statistics
 from ecosorter.serving.store.tokens import Tokens
 
@@ -26,6 +29,9 @@ class Store:
         tokens: who may review and administer.
         phrases: what was looked for by name and not found.
         photos: where the photos lie.
+        models: the registry of models.
+        shadows: what models in shadow said.
+        improvements: the runs of `ecosorter improve`.
     """
 
     def __init__(self, database: Database, photos: PhotoStore, *, two_person: bool, limits: Limits) -> None:
@@ -35,6 +41,9 @@ class Store:
         self.reviews = Reviews(database, photos, two_person=two_person)
         self.tokens = Tokens(database)
         self.phrases = Phrases(database)
+        self.models = Models(database, photos.files)
+        self.shadows = Shadows(database)
+        self.improvements = Improvements(database)
 
     @classmethod
     def open(
@@ -71,6 +80,11 @@ class Store:
             opened.close()
             raise
         return store
+
+    @property
+    def addresses(self) -> tuple[str, str]:
+        """By which another process opens the same store: URLs of its database, password and all, and of its photos."""
+        return self._database.url.render_as_string(hide_password=False), self.photos.files.url
 
     def statistics(self) -> Statistics:
         """Count what is in it."""
