@@ -75,7 +75,7 @@ def test_what_is_named_by_its_version_is_kept_and_the_rest_asked_for_again(clien
     (script,) = re.findall(r'script type="module" src="([^"]+)"', document.text)
     assert "immutable" in client.get(script).headers["cache-control"]
     assert client.get("/static/old/app.js").headers["cache-control"] == "no-cache"
-    for path in ("/", "/review", "/texts/id.json", "/sw.js", "/offline.js", "/manifest.webmanifest"):
+    for path in ("/", "/review", "/admin", "/texts/id.json", "/sw.js", "/offline.js", "/manifest.webmanifest"):
         answer = client.get(path)
         assert answer.headers["cache-control"] == "no-cache", path
         again = client.get(path, headers={"If-None-Match": answer.headers["etag"]})
@@ -116,7 +116,7 @@ def test_the_worker_keeps_files_that_exist_and_all_scripts_of_the_page(client: T
     (listed,) = re.findall(r"const FILES = (\[.*?\]);", worker.text, re.DOTALL)
     kept = json.loads(listed)
     assert all(client.get(path).status_code == 200 for path in kept)
-    wanted = set(SCRIPTS) - {"sw.js", "offline.js", "review.js"}
+    wanted = set(SCRIPTS) - {"sw.js", "offline.js", "review.js", "admin.js"}
     assert wanted == {path.rsplit("/", 1)[1] for path in kept if path.endswith(".js")}
 
 

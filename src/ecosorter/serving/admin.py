@@ -207,7 +207,7 @@ def _model(store: Store, model: Registered, withdrawn: int) -> ModelShown:
         parent=model.parent,
         state=model.state,
         figures=None if model.figures is None else _figures(dict(model.figures)),
-        shadow=_beside(store, model) if model.figures else [],
+        shadow=_beside(store, model),
         withdrawn=withdrawn,
         erased=not model.files,
     )

@@ -20,7 +20,7 @@ from ecosorter.serving.problems import request_language
 from ecosorter.texts import LANGUAGES, Language, texts
 
 _TYPES = {".js": "text/javascript", ".webmanifest": "application/manifest+json", ".svg": "image/svg+xml"}
-_PAGES = ("index.html", "review.html")
+_PAGES = {"index.html": "app.js", "review.html": "review.js", "admin.html": "admin.js"}  # each with its first script
 _AT_ROOT = ("sw.js", "offline.js", "manifest.webmanifest")  # a worker's address says what it may serve
 
 router = APIRouter(include_in_schema=False)
@@ -36,6 +36,12 @@ def start(request: Request) -> Response:
 def review(request: Request) -> Response:
     """Send the page for people who review corrections."""
     return send(request, _filled("review.html", request_language(request.scope)), ASKED_AGAIN)
+
+
+@router.get("/admin")
+def admin(request: Request) -> Response:
+    """Send the page for people who run the service."""
+    return send(request, _filled("admin.html", request_language(request.scope)), ASKED_AGAIN)
 
 
 @router.get("/sw.js")
@@ -120,7 +126,7 @@ def _filled(name: str, language: Language) -> Asset:
     """Fill in what a file leaves open: words, addresses, and for the worker the files that it keeps."""
     said = texts("page", language)
     static_at = f"/static/{_version()}"
-    scripts = _scripts("app.js" if name != "review.html" else "review.js")
+    scripts = _scripts(_PAGES.get(name, "app.js"))
     preloads = [f'<link rel="modulepreload" href="{static_at}/{script}">' for script in scripts]
     # `crossorigin` only because a preload without it does not fit what `fetch` asks for.
     preloads.append(f'<link rel="preload" as="fetch" href="/texts/{language}.json" crossorigin>')

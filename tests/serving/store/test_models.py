@@ -107,7 +107,7 @@ def test_a_damaged_model_is_refused_and_the_one_in_use_stays(store: Store, tmp_p
         file.write_bytes(file.read_bytes()[:-1] + b"x")
     else:
         file.unlink()
-    with pytest.raises(BundleError, match="damaged|missing"):
+    with pytest.raises(BundleError, match=r"damaged|missing"):
         store.models.change(second.id, "in_use", seen=seen(store), who="ani")
     assert store.models.roles() == (first.id, None)
 

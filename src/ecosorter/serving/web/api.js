@@ -100,3 +100,16 @@ export const review = {
       body: JSON.stringify({ decision, label }),
     }),
 };
+
+export const admin = {
+  models: (token, lang) => json("/v1/admin/models", { token, query: { lang } }),
+  improve: (token, lang) => json("/v1/admin/improve", { token, method: "POST", query: { lang } }),
+  change: (token, id, state, seen, lang) =>
+    json(`/v1/admin/models/${encodeURIComponent(id)}/state`, {
+      token,
+      method: "POST",
+      query: { lang },
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ state, seen }),
+    }),
+};

@@ -1,0 +1,200 @@
+// The page for people who run the service: the models, how each did, which one answers, and the way back.
+
+import * as api from "./api.js";
+import { el } from "./dom.js";
+import { firstLanguage, language, speak, word } from "./words.js";
+
+const TOKEN = "ecosorter.token"; // in sessionStorage: gone with the tab
+const STATES = { candidate: "admin_candidate", shadow: "admin_shadow", in_use: "admin_in_use", retired: "admin_retired" };
+const OUTCOMES = { candidate: "admin_run_candidate", missing: "admin_run_missing", nothing_new: "admin_run_nothing_new", failed: "admin_run_failed", killed: "admin_run_killed", running: "admin_run_running" };
+const MISSING = { contributors: "admin_missing_contributors", held_out: "admin_missing_held_out", photos: "admin_missing_photos", held_out_photos: "admin_missing_held_out_photos" };
+const LOOK_AGAIN = 3000; // ms, while the next model is being made
+const main = document.getElementById("main");
+const leave = document.getElementById("leave");
+let names = {};
+let known = null;
+let timer = null;
+
+const token = () => sessionStorage.getItem(TOKEN);
+const percent = (share) => (share === null ? "–" : word("percent", { percent: (100 * share).toFixed(1) }));
+const points = (share) => `${share > 0 ? "+" : ""}${(100 * share).toFixed(1)}`;
+const when = (time) => new Date(time).toLocaleString(language(), { dateStyle: "medium", timeStyle: "short" });
+const versionOf = (id) => known.models.find((each) => each.id === id)?.version ?? "–";
+
+function say(text) {
+  document.getElementById("said").textContent = text;
+}
+
+function drawDoor(problem = "") {
+  clearTimeout(timer);
+  leave.hidden = true;
+  const field = el("input", { type: "password", id: "token", autocomplete: "off", required: true, "aria-describedby": "token-problem" });
+  const enter = (event) => {
+    event.preventDefault();
+    sessionStorage.setItem(TOKEN, field.value.trim());
+    open();
+  };
+  main.replaceChildren(
+    el(
+      "form",
+      { class: "door", onsubmit: enter },
+      el("h1", { tabindex: -1 }, word("admin_heading")),
+      el("p", { class: "lead" }, word("admin_lead")),
+      el("label", {}, word("review_token"), field),
+      el("p", { class: "error", id: "token-problem", role: "alert" }, problem),
+      el("button", { class: "button primary" }, word("review_enter")),
+    ),
+  );
+  main.querySelector("h1").focus();
+}
+
+/** Fetch everything and draw it. */
+async function open() {
+  try {
+    const { classes } = await api.classes(language());
+    names = Object.fromEntries(classes.map(({ id, name }) => [id, name]));
+    known = await api.admin.models(token(), language());
+    draw();
+    main.querySelector("h1").focus();
+  } catch (problem) {
+    const refused = problem.status === 401 || problem.status === 403;
+    if (refused) sessionStorage.removeItem(TOKEN);
+    drawDoor(refused ? word("admin_wrong_token") : problem.detail || word("broken"));
+  }
+}
+
+function draw() {
+  leave.hidden = false;
+  const { models, changes } = known;
+  const inUse = models.filter(({ state }) => state === "in_use");
+  const others = models.filter(({ state }) => state !== "in_use");
+  main.replaceChildren(
+    el(
+      "div",
+      { class: "models" },
+      el("h1", { tabindex: -1 }, word("admin_heading")),
+      el("p", { class: "error", id: "problem", role: "alert" }),
+      inUse.length ? el("section", {}, el("h2", {}, word("admin_answers")), inUse.map(card)) : el("p", { class: "lead" }, word("admin_none")),
+      el("section", {}, el("h2", {}, word("admin_next")), nextModel()),
+      others.length > 0 && el("section", {}, el("h2", {}, word("admin_others")), others.map(card)),
+      changes.length > 0 && el("section", {}, el("h2", {}, word("admin_history")), history(changes)),
+    ),
+  );
+  clearTimeout(timer);
+  if (known.run?.outcome === "running") timer = setTimeout(look, LOOK_AGAIN);
+}
+
+async function look() {
+  known = await api.admin.models(token(), language()).catch(() => known);
+  draw();
+}
+
+function nextModel() {
+  const { run } = known;
+  const missing = Object.entries(run?.missing ?? {}).map(([name, [has, needed]]) => el("li", {}, word(MISSING[name], { has, needed })));
+  return el(
+    "div",
+    { class: "model" },
+    el("p", {}, run ? word(OUTCOMES[run.outcome], { when: when(run.started), who: run.who }) : word("admin_run_never")),
+    missing.length > 0 && el("ul", {}, missing),
+    el("button", { class: "button", id: "improve", disabled: run?.outcome === "running", onclick: () => act(() => api.admin.improve(token(), language()), word("admin_started")) }, word("admin_improve")),
+  );
+}
+
+function card(model) {
+  const { id, name, version, state, created, parent, figures, shadow, withdrawn, erased } = model;
+  const title = `model-${id}`;
+  return el(
+    "article",
+    { class: `model ${state}`, "aria-labelledby": title },
+    el("header", {}, el("h3", { id: title }, version), el("span", { class: "tag" }, word(erased ? "admin_erased" : STATES[state]))),
+    el("p", { class: "muted small" }, word(parent ? "admin_taught_from" : "admin_made", { name, when: when(created), parent: parent && versionOf(parent) })),
+    withdrawn > 0 && !erased && el("p", { class: "warning" }, word("admin_withdrawn", { count: withdrawn })),
+    figures && measured(figures),
+    shadow.length > 0 && beside(shadow),
+    erased ? null : el("div", { class: "deeds" }, deeds(model)),
+  );
+}
+
+function deeds({ id, version, state }) {
+  const deed = (to, key, primary = false) =>
+    el("button", { class: primary ? "button primary" : "button", "data-to": to, onclick: () => act(() => api.admin.change(token(), id, to, known.seen, language()), word("admin_changed", { version, state: word(STATES[to]) })) }, word(key, { version }));
+  if (state === "in_use") {
+    const before = known.models.find((each) => each.id === known.back && !each.erased);
+    if (!before) return [];
+    const goBack = () => act(() => api.admin.change(token(), before.id, "in_use", known.seen, language()), word("admin_changed", { version: before.version, state: word(STATES.in_use) }));
+    return [el("button", { class: "button", id: "back", onclick: goBack }, word("admin_back", { version: before.version }))];
+  }
+  const use = deed("in_use", "admin_use", state !== "retired");
+  if (state === "shadow") return [use, deed("candidate", "admin_unshadow")];
+  return [use, deed("shadow", "admin_into_shadow"), state === "candidate" && deed("retired", "admin_retire")].filter(Boolean);
+}
+
+function measured({ before, contributors, photos, difference, held_out, bank, doubtful }) {
+  const rows = ["accuracy", "top2_accuracy", "coverage", "answered_accuracy"];
+  const words = { accuracy: "admin_accuracy", top2_accuracy: "admin_two", coverage: "admin_coverage", answered_accuracy: "admin_answered" };
+  const lines = (pair) => rows.map((row) => [word(words[row]), percent(pair.before[row]), percent(pair.after[row])]);
+  const recalls = Object.keys(held_out.after.recall).map((label) => [names[label] ?? label, percent(held_out.before.recall[label] ?? null), percent(held_out.after.recall[label])]);
+  const heads = ["", versionOf(before), word("admin_this")];
+  const [low, high] = [points(difference.low), points(difference.high)];
+  return [
+    el("p", { class: difference.low > 0 ? "gain up" : difference.high < 0 ? "gain down" : "gain" }, el("strong", {}, word("admin_points", { points: points(difference.mean) })), ` ${word("admin_interval", { low, high })}`),
+    el("p", { class: "muted small" }, word("admin_from", { taught: photos[0], teachers: contributors[0], measured: photos[1], measurers: contributors[1] })),
+    table(word("admin_held_out"), heads, lines(held_out)),
+    el("details", {}, el("summary", {}, word("admin_more")), table(word("admin_by_class"), heads, recalls), table(word("admin_bank"), heads, lines(bank))),
+    doubtful.length > 0 && el("p", { class: "warning" }, word("admin_doubtful", { who: doubtful.map((each) => `${each.contributor.slice(0, 8)} (${each.photos})`).join(", ") })),
+  ];
+}
+
+function beside(shadow) {
+  const rows = shadow.map((each) => [names[each.best] ?? each.best, String(each.photos), percent(each.agreement), percent(each.confidence), `${Math.round(1000 * each.seconds)} ms`]);
+  return table(word("admin_beside"), ["", word("admin_photos"), word("admin_agreement"), word("admin_sure"), word("admin_time")], rows);
+}
+
+function table(caption, heads, rows) {
+  const cells = ([first, ...rest]) => el("tr", {}, el("th", { scope: "row" }, first), rest.map((cell) => el("td", {}, cell)));
+  return el(
+    "div",
+    { class: "sideways", tabindex: 0, role: "region", "aria-label": caption },
+    el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, heads.map((head) => (head ? el("th", { scope: "col" }, head) : el("td", {}))))), el("tbody", {}, rows.map(cells))),
+  );
+}
+
+function history(changes) {
+  const line = ({ model, before, after, who, why, at }) =>
+    el("li", {}, el("time", { datetime: at, class: "muted small" }, when(at)), el("span", {}, word("admin_change", { version: versionOf(model), before: before ? word(STATES[before]) : "–", after: word(STATES[after]), who })), why && el("span", { class: "muted small" }, why));
+  return el("ol", { class: "history" }, changes.map(line));
+}
+
+/** Do something, say what came of it, and look again: somebody else may have changed something, too. */
+async function act(deed, said) {
+  try {
+    await deed();
+    known = await api.admin.models(token(), language());
+    draw();
+    say(said);
+  } catch (problem) {
+    if (problem.status === 401 || problem.status === 403) return drawDoor(word("admin_wrong_token"));
+    known = await api.admin.models(token(), language()).catch(() => known);
+    draw();
+    document.getElementById("problem").textContent = problem.detail || word("broken");
+  }
+  main.querySelector("h1").focus();
+  return undefined;
+}
+
+leave.addEventListener("click", () => {
+  sessionStorage.removeItem(TOKEN);
+  drawDoor();
+});
+
+async function switchLanguage(wanted) {
+  await speak(wanted);
+  for (const button of document.querySelectorAll("[data-language]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.language === language()));
+    button.onclick = () => switchLanguage(button.dataset.language);
+  }
+  await (token() ? open() : drawDoor());
+}
+
+switchLanguage(firstLanguage());
