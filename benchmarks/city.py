@@ -22,6 +22,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -43,6 +44,9 @@ SHARED = Path(os.environ.get("ECOSORTER_SHARED", "../shared"))
 ROUNDS = 3
 WRONG, CONSENT, CARELESS = 0.10, 0.30, 0.05
 POISON = 40
+ASKED = 70  # photos of a source about which is asked after each round, at most
+
+say = partial(print, flush=True)
 
 
 class City:
@@ -155,7 +159,7 @@ def main() -> None:
     """Parse the command line, live through it, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, default=SHARED / "photos")
-    parser.add_argument("--most", type=int, default=300, help="photos of a source")
+    parser.add_argument("--most", type=int, default=450, help="photos of a source")
     parser.add_argument("--each", type=int, default=8, help="photos of a person, about")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--plot", type=Path, help="SVG file for the plot")
@@ -196,11 +200,13 @@ def serving(model: Bundle, database: str, folder: Path) -> Iterator[str]:
 def live(city: City, everybody: Sequence[Person], fifth: Sequence[PhotoRow], plot: Path | None) -> None:
     """Live through the rounds, and print after each how those fare who never corrected anything."""
     quiet = {
-        source: [r for p in everybody if p.source == source and not p.corrects for r in p.photos] for source in SOURCES
+        name: [row for one in everybody if one.source == name and not one.corrects for row in one.photos]
+        for name in SOURCES
     }
+    quiet = {name: rows[:: max(1, len(rows) // ASKED)][:ASKED] for name, rows in quiet.items()}
     asked = [row for rows in quiet.values() for row in rows]
     correct = [person for person in everybody if person.corrects]
-    print(f"{len(everybody)} people, {len(correct)} of whom correct; {len(asked)} photos of the others are asked about")
+    say(f"{len(everybody)} people, {len(correct)} of whom correct; {len(asked)} photos of the others are asked about")
     classes = sorted({row.label for row in asked})
     table: dict[str, list[float]] = defaultdict(list)
 
@@ -235,18 +241,18 @@ def live(city: City, everybody: Sequence[Person], fifth: Sequence[PhotoRow], plo
         agreed = sum(one["agreement"] * one["photos"] for one in shadow) / sum(one["photos"] for one in shadow)
         answered = len(load.request_ids)
         twice = answered - len(set(load.request_ids))
-        print(f"  under load: {load.sent} requests, {answered} answers, {twice} twice, {len(load.failed)} failed;")
-        print(f"  the new model alone after {seconds:.1f} s; in shadow it agreed with {agreed:.0%}")
+        say(f"  under load: {load.sent} requests, {answered} answers, {twice} twice, {len(load.failed)} failed;")
+        say(f"  the new model alone after {seconds:.1f} s; in shadow it agreed with {agreed:.0%}")
         measure()
-    print_table(table, plot)
+    say_table(table, plot)
 
 
-def print_table(table: dict[str, list[float]], plot: Path | None) -> None:
+def say_table(table: dict[str, list[float]], plot: Path | None) -> None:
     """Print the accuracies, and draw them where that is asked for."""
     head = ["start", *(f"model {number + 1}" for number in range(ROUNDS))]
-    print("\n| accuracy | " + " | ".join(head) + " |\n|---|" + "---|" * len(head))
+    say("\n| accuracy | " + " | ".join(head) + " |\n|---|" + "---|" * len(head))
     for name, values in table.items():
-        print(f"| {name} | " + " | ".join(f"{100 * value:.1f}" for value in values) + " |")
+        say(f"| {name} | " + " | ".join(f"{100 * value:.1f}" for value in values) + " |")
     if plot is not None:
         draw(table, head, plot)
 
@@ -260,7 +266,7 @@ def report(number: int, made: dict[str, Any]) -> None:
     figures = made["figures"]
     (teach, measure), (taught, measured) = figures["contributors"], figures["photos"]
     held_out, bank, gain = figures["held_out"], figures["bank"], figures["difference"]
-    print(
+    say(
         f"round {number}: {taught} photos of {teach} people taught, {measured} of {measure} measured: "
         f"{held_out['before']['accuracy']:.3f} -> {held_out['after']['accuracy']:.3f} "
         f"({gain['low']:+.3f} to {gain['high']:+.3f}); bank {bank['before']['accuracy']:.3f} -> "
@@ -288,7 +294,7 @@ def poison(city: City, everybody: Sequence[Person]) -> None:
     assert found is not None
     assert blind is not None
     outcomes |= {"with, and contributors are looked at": found, "with, and they are not": blind}
-    print(f"\n| {POISON} photos with shifted labels | held-out contributors | doubted |\n|---|---|---|")
+    say(f"\n| {POISON} photos with shifted labels | held-out contributors | doubted |\n|---|---|---|")
     for name, figures in outcomes.items():
         scores = figures.held_out.after
         low, high = scores.accuracy_interval
@@ -297,7 +303,7 @@ def poison(city: City, everybody: Sequence[Person]) -> None:
             f"({one.contradicted:.0%} contradicted, usual {one.usual:.0%})"
             for one in figures.doubtful
         )
-        print(f"| {name} | {100 * scores.accuracy:.1f} ({100 * low:.1f} to {100 * high:.1f}) | {doubted or '-'} |")
+        say(f"| {name} | {100 * scores.accuracy:.1f} ({100 * low:.1f} to {100 * high:.1f}) | {doubted or '-'} |")
 
 
 def draw(table: dict[str, list[float]], head: Sequence[str], path: Path) -> None:

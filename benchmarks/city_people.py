@@ -22,7 +22,7 @@ from ecosorter.teaching.bank import make_bank, read_bank
 from ecosorter.teaching.linear_head import LinearHead, with_head
 from ecosorter.teaching.refit import balanced_weights
 
-SOURCES = ("trashnet", "siscer", "kitchen-bangladesh", "iceland-bin")
+SOURCES = ("trashnet", "siscer", "kitchen-bangladesh", "drinking-waste")
 """Whose objects the people of the city have."""
 
 FIFTH = "taco-crops"

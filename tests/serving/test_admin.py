@@ -29,7 +29,7 @@ def until(met: Callable[[], object]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not met():
         assert time.monotonic() < deadline
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 @contextmanager
@@ -160,7 +160,7 @@ def test_a_registry_without_models_leaves_the_folder_in_use(store: Store, bundle
         assert answers(client) == "0"
         first = add(store, bundle.parent, "9", state="in_use")
         until(lambda: answers(client) == first.version)
-        client.headers |= as_admin(client, store)
+        client.headers.update(as_admin(client, store))
         assert client.post("/v1/admin/reload").json() == {"name": "tiny", "version": "9"}
 
 
@@ -185,8 +185,8 @@ def test_a_model_in_shadow_is_compared_and_answers_nobody(store: Store, bundle: 
         assert sum(one.photos for one in store.shadows.of(models[1].id).values()) == 3
 
 
-def test_the_next_model_is_made_in_a_process_of_its_own(store: Store, bundle: Path) -> None:
-    with service(store, bundle) as client:
+def test_the_next_model_is_made_in_a_process_of_its_own(bundle: Path, tmp_path: Path) -> None:
+    with Store.open(str(tmp_path / "a.sqlite"), str(tmp_path / "photos")) as store, service(store, bundle) as client:
         admin = as_admin(client, store)
         assert client.post("/v1/admin/improve", headers=admin).status_code == 202
 

@@ -66,6 +66,9 @@ def serve(
     shadow_days: Annotated[
         float, typer.Option(min=0, max=_LONGEST, callback=finite, help="In shadow, before that.")
     ] = _GROWTH.shadow_days,
+    ask_share: Annotated[
+        float, typer.Option(min=0, max=1, callback=finite, help="Of the answers, drawn at random to be asked about.")
+    ] = _GROWTH.ask_share,
     max_photos: Annotated[int, typer.Option(min=1, help="Photos in one request.")] = _CAPS.photos,
     max_megabytes: Annotated[
         float, typer.Option(min=0.001, max=_LARGEST, callback=finite, help="Of one request.")
@@ -158,6 +161,7 @@ def serve(
             shadow_share=shadow_share,
             by_rule=promote_by_rule,
             shadow_days=shadow_days,
+            ask_share=ask_share,
         ),
         threads=threads,
         device=device,

@@ -17,6 +17,8 @@ from ecosorter.serving.store import Store
 from ecosorter.serving.store.models import Registered
 from ecosorter.serving.store.tables import ModelState
 
+_WEAK = 0.7  # share of a class's photos that must be found for it not to be weak
+
 router = APIRouter(prefix="/v1/admin", tags=["operation"])
 
 
@@ -115,6 +117,16 @@ class RunShown(_Shown):
     model: UUID | None
 
 
+class AskedShown(_Shown):
+    """Answers of a month that were asked about at random: how many were right, with the 95 % interval of that share."""
+
+    month: str = Field(examples=["2026-11"])
+    answers: int
+    right: int
+    low: float
+    high: float
+
+
 class ModelList(_Shown):
     """Everything about the models."""
 
@@ -123,6 +135,8 @@ class ModelList(_Shown):
     seen: int = Field(description="Number of the latest change; whoever changes something says it.")
     back: UUID | None = Field(description="The model that was in use before.")
     run: RunShown | None = Field(description="The last run of `ecosorter improve`.")
+    in_use: list[AskedShown] = Field(description="How often it is right in use, by month.")
+    weak: list[str] = Field(description="The classes that the model in use finds worst, the worst first.")
 
 
 class Wanted(BaseModel):
@@ -181,8 +195,11 @@ def improve(request: Request, store: StoreOf, admin: Admin) -> Started:
 
 def _list(store: Store) -> ModelList:
     history, withdrawn, run = store.models.changes(), store.models.withdrawn(), store.improvements.latest()
+    found = store.models.all()
     return ModelList(
-        models=[_model(store, each, withdrawn.get(each.id, 0)) for each in store.models.all()],
+        in_use=[AskedShown.model_validate(each) for each in store.in_use()],
+        weak=_weak(found),
+        models=[_model(store, each, withdrawn.get(each.id, 0)) for each in found],
         changes=[ChangeShown.model_validate(each) for each in history[:100]],
         seen=history[0].number if history else 0,
         back=next(iter(store.models.used_before()), None),
@@ -196,6 +213,15 @@ def _list(store: Store) -> ModelList:
             model=run.model,
         ),
     )
+
+
+def _weak(found: Sequence[Registered]) -> list[str]:
+    """Return classes of which the model in use finds less than most, on contributors who only measure."""
+    figures = next((each.figures for each in found if each.state == "in_use"), None)
+    if figures is None:
+        return []
+    recalls = {name: one["recall"] for name, one in figures["held_out"]["after"]["per_class"].items() if one["photos"]}
+    return sorted((name for name, recall in recalls.items() if recall < _WEAK), key=recalls.__getitem__)[:3]
 
 
 def _model(store: Store, model: Registered, withdrawn: int) -> ModelShown:

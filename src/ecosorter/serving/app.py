@@ -15,7 +15,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from ecosorter import __version__
 from ecosorter.classifier import Classifier
 from ecosorter.guidance import Scheme
-from ecosorter.serving import admin, classify, corrections, health, info, items, page, phrases, review
+from ecosorter.serving import admin, campaigns, classify, corrections, health, info, items, page, phrases, review
 from ecosorter.serving.engine import Engine
 from ecosorter.serving.following import Follower
 from ecosorter.serving.guard import Guard, PlainAddresses
@@ -101,10 +101,11 @@ def create_app(
     )
     app.state.engine, app.state.store, app.state.metrics = engine, store, metrics
     app.state.follower, app.state.job = follower, job
+    app.state.ask_share = 0.0 if store is None else growth.ask_share
     app.state.caps, app.state.schemes, app.state.supervisor = caps, tuple(schemes), supervisor
     app.state.phrases, app.state.dictionaries = collect_phrases and store is not None, items.Dictionaries()
     add_problem_handlers(app)
-    for part in (classify, info, items, corrections, phrases, review, admin, health, page):
+    for part in (classify, info, items, corrections, phrases, review, campaigns, admin, health, page):
         app.include_router(part.router)
     app.include_router(items.pages)
     app.add_middleware(Guard, caps=caps, access=access, metrics=metrics)  # the last one added is the outermost

@@ -103,7 +103,7 @@ class Follower:
             return
         self._next_chores = now + _CHORES
         hours = self._growth.improve_hours
-        if hours and self._store.improvements.due(timedelta(hours=hours)):
+        if hours and self._job.may_be_scheduled() and self._store.improvements.due(timedelta(hours=hours)):
             self._job.start("schedule", hours)
         if self._growth.by_rule:
             try:

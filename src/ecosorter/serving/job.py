@@ -3,10 +3,15 @@
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from ecosorter.serving.logs import log
 from ecosorter.serving.store import Store
+
+_REST = 3600.0  # seconds
 
 
 class Job:
@@ -19,7 +24,7 @@ class Job:
 
     def __init__(self, store: Store, model: Path | None) -> None:
         self._store, self._model = store, model
-        self._process: subprocess.Popen[bytes] | None = None
+        self._resting_until = 0.0
 
     def start(self, who: str, every_hours: float = 0) -> None:
         """Start it. Where one is under way in any process, the new one sees that and ends.
@@ -28,8 +33,6 @@ class Job:
             who: asks for it.
             every_hours: it does nothing when the last one began less than this ago.
         """
-        if self._process is not None:
-            self._process.poll()  # or it would stay a zombie
         command = [
             sys.executable,
             "-m",
@@ -43,7 +46,29 @@ class Job:
         ]
         if self._model is not None:
             command += ["--model", str(self._model)]
-        self._process = subprocess.Popen(command, env=self._environment(), stdin=subprocess.DEVNULL)
+        environment = self._environment()
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        threading.Thread(target=self._wait, args=(process,), name="ecosorter-improve", daemon=True).start()
+
+    def may_be_scheduled(self) -> bool:
+        """Tell whether to start it by schedule: not in the hour after it has failed."""
+        return time.monotonic() >= self._resting_until
+
+    def _wait(self, process: "subprocess.Popen[str]") -> None:
+        """Wait for the end, and write into the log what it has said."""
+        _, said = process.communicate()
+        if process.returncode:
+            self._resting_until = time.monotonic() + _REST
+            log.error("improve_failed", extra={"exit_code": process.returncode, "problem": said.strip()[-1000:]})
+        else:
+            log.info("improve_ended")
 
     def _environment(self) -> Mapping[str, str]:
         """Return the variables: others of the machine can see a command line, and a URL may have a password."""

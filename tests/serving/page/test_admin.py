@@ -86,10 +86,10 @@ def test_one_click_puts_a_model_into_use_and_one_goes_back(visit: Visit, service
     sign_in(page, admin)
     page.wait_for_selector(".model.in_use")
     expect(page.locator(".gain")).to_have_text("+37.5 points on other contributors (95 %: +12.0 to +55.0)")
-    expect(page.locator("#back")).to_have_count(0)
+    expect(page.locator("#go-back")).to_have_count(0)
     page.locator("article", has_text="4e5f6071").locator("[data-to=in_use]").click()
     expect(page.locator(".model.in_use h3")).to_have_text("2026-12-04-4e5f6071")
-    page.click("#back")
+    page.click("#go-back")
     expect(page.locator(".model.in_use h3")).to_have_text("2026-11-27-0a1b2c3d")
     expect(page.locator(".history li").first).to_contain_text("Retired → In use, by Wayan")
 

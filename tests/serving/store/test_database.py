@@ -49,7 +49,11 @@ def test_a_store_from_before_there_were_items_is_brought_up_to_date(tmp_path: Pa
     with Store.open(file) as store:
         kept = keep(store, 1)
     for statement in (
-        *(f"DROP TABLE {name}" for name in ("shadow_counts", "improvements", "lessons", "model_changes", "models")),
+        "ALTER TABLE corrections DROP COLUMN asked",
+        *(
+            f"DROP TABLE {name}"
+            for name in ("campaigns", "shadow_counts", "improvements", "lessons", "model_changes", "models")
+        ),
         "DROP TABLE phrases",
         "ALTER TABLE corrections DROP COLUMN item",
         "UPDATE alembic_version SET version_num = '0001'",

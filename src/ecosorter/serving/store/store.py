@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from ecosorter.photos import Limits
+from ecosorter.serving.store.campaigns import Campaigns
 from ecosorter.serving.store.corrections import Corrections
 from ecosorter.serving.store.database import Database, data_folder, database_url
 from ecosorter.serving.store.improvements import Improvements
@@ -14,7 +15,7 @@ from ecosorter.serving.store.photos import PhotoStore
 from ecosorter.serving.store.phrases import Phrases
 from ecosorter.serving.store.reviews import Reviews
 from ecosorter.serving.store.shadows import Shadows
-from ecosorter.serving.store.statistics import Statistics, statistics
+from ecosorter.serving.store.statistics import Asked, Statistics, asked_about, statistics
 from ecosorter.serving.store.tokens import Tokens
 
 _ONE_PHOTO = 1_000_000  # bytes
@@ -32,6 +33,7 @@ class Store:
         models: the registry of models.
         shadows: what models in shadow said.
         improvements: the runs of `ecosorter improve`.
+        campaigns: photos that the operator asks for.
     """
 
     def __init__(self, database: Database, photos: PhotoStore, *, two_person: bool, limits: Limits) -> None:
@@ -44,6 +46,7 @@ class Store:
         self.models = Models(database, photos.files)
         self.shadows = Shadows(database)
         self.improvements = Improvements(database)
+        self.campaigns = Campaigns(database)
 
     @classmethod
     def open(
@@ -85,6 +88,10 @@ class Store:
     def addresses(self) -> tuple[str, str]:
         """By which another process opens the same store: URLs of its database, password and all, and of its photos."""
         return self._database.url.render_as_string(hide_password=False), self.photos.files.url
+
+    def in_use(self) -> list[Asked]:
+        """Tell how often answers that were asked about at random were right, by month."""
+        return asked_about(self._database)
 
     def statistics(self) -> Statistics:
         """Count what is in it."""

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
-from sqlalchemy import JSON, DateTime, Float, ForeignKey, Index, String, UniqueConstraint, Uuid, null
+from sqlalchemy import JSON, DateTime, Float, ForeignKey, Index, String, UniqueConstraint, Uuid, false, null
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
@@ -65,6 +65,7 @@ class Correction(Base):
         sha256: of the JPEG that is kept, which is also its name; None without a photo.
         state: of the review; `settled` is the class on which it ended, None for ``open`` and ``rejected``.
         disputed: two reviewers decided differently.
+        asked: the answer was drawn at random to be asked about.
     """
 
     __tablename__ = "corrections"
@@ -91,6 +92,7 @@ class Correction(Base):
     settled: Mapped[str | None] = mapped_column(String(64))
     settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     disputed: Mapped[bool] = mapped_column(default=False)
+    asked: Mapped[bool] = mapped_column(default=False, server_default=false())
     votes: Mapped[list["Vote"]] = relationship(order_by="Vote.id", cascade="all, delete-orphan")
 
 
@@ -221,6 +223,25 @@ class ShadowCount(Base):
     confidence: Mapped[float] = mapped_column(Float)
     confidence_in_use: Mapped[float] = mapped_column(Float)
     seconds: Mapped[float] = mapped_column(Float)
+
+
+class Campaign(Base):
+    """Photos that the operator asks for: so many of a class, perhaps of one item, from now on.
+
+    Attributes:
+        item: id of the item; None for any of the class.
+        closed: when it ended; None while it runs.
+    """
+
+    __tablename__ = "campaigns"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    label: Mapped[str] = mapped_column(String(64))
+    item: Mapped[str | None] = mapped_column(String(64))
+    wanted: Mapped[int]
+    who: Mapped[str] = mapped_column(String(100))
+    created: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    closed: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 _VALID = Token.revoked.is_(null())

@@ -1,5 +1,6 @@
 // Starts the page and joins its parts: photos come in, go into the queue, and their answers are shown.
 
+import { campaigns as campaignsOf } from "./api.js";
 import { drawAnswer, followAnswer } from "./answer.js";
 import { askField } from "./ask.js";
 import { legend, schemePicker } from "./bins.js";
@@ -59,6 +60,13 @@ async function send() {
   await worker?.sync?.register("photos").catch(() => null); // refused in private windows: `online` is left
 }
 
+/** Say what the operator asks for, where there is something; without a network or a store there is not. */
+async function drawCampaigns() {
+  const asked = language();
+  const { campaigns } = await campaignsOf(asked).catch(() => ({ campaigns: [] }));
+  if (asked === language()) fill(document.getElementById("campaigns"), ...campaigns.filter(({ has, wanted }) => has < wanted).map((each) => el("li", {}, word("campaign", each))));
+}
+
 async function drawStart(section) {
   const place = section.querySelector("#ask-place");
   if (place.dataset.lang !== language()) fill(place, askField("ask", word("ask"), showThing)); // what is typed stays when the rest is drawn anew
@@ -107,6 +115,7 @@ async function switchLanguage(wanted) {
   markLanguage();
   await loadCatalog().catch(() => null);
   await refresh();
+  await drawCampaigns();
 }
 
 function markLanguage() {
@@ -165,6 +174,7 @@ async function start() {
   await useDictionary();
   if (current().name === "answer") await refresh(); // it lacked the names of the items
   await fetchOtherLanguage();
+  await drawCampaigns();
 }
 
 start();

@@ -1,4 +1,4 @@
-"""The registry of models: what each is, what changed and who did it, what taught it, and how it does in shadow."""
+"""The registry of models, and what leads to the next one: lessons, shadows, campaigns, answers to ask about."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -74,9 +74,21 @@ def upgrade() -> None:
         sa.Column("confidence_in_use", sa.Float(), nullable=False),
         sa.Column("seconds", sa.Float(), nullable=False),
     )
+    op.create_table(
+        "campaigns",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("label", sa.String(64), nullable=False),
+        sa.Column("item", sa.String(64)),
+        sa.Column("wanted", sa.Integer(), nullable=False),
+        sa.Column("who", sa.String(100), nullable=False),
+        sa.Column("created", time, nullable=False),
+        sa.Column("closed", time),
+    )
+    op.add_column("corrections", sa.Column("asked", sa.Boolean(), nullable=False, server_default=sa.false()))
 
 
 def downgrade() -> None:
     """Remove them; the models' files stay where they are."""
-    for table in ("shadow_counts", "improvements", "lessons", "model_changes", "models"):
+    op.drop_column("corrections", "asked")
+    for table in ("campaigns", "shadow_counts", "improvements", "lessons", "model_changes", "models"):
         op.drop_table(table)
