@@ -16,7 +16,7 @@ from packaging.specifiers import SpecifierSet
 
 from ecosorter import __version__
 from ecosorter.cli.app import app
-from ecosorter.serving import classify, corrections, health, info, items, page, phrases, review
+from ecosorter.serving import admin, campaigns, classify, corrections, health, info, items, page, phrases, review
 from ecosorter.serving.metrics import Metrics
 from tests.deploy.files import CONTAINERFILE, MANIFESTS, NGINX, ROOT, compose
 from tests.test_docs import parsed
@@ -102,7 +102,7 @@ def test_the_proxy_is_trusted_and_nobody_else() -> None:
 
 
 def test_probes_and_published_paths_are_routes() -> None:
-    parts = (classify, info, items, corrections, phrases, review, health, page)
+    parts = (classify, info, items, corrections, phrases, review, campaigns, admin, health, page)
     routers = (*(part.router for part in parts), items.pages)
     routes = {getattr(route, "path", "") for router in routers for route in router.routes} | {"/openapi.json"}
     probed = {CONTAINER[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "liveness", "readiness")}
@@ -218,11 +218,13 @@ def test_the_image_gets_what_it_is_built_of() -> None:
 
 def test_the_image_has_what_serving_needs_and_nothing_for_training() -> None:
     (extras,) = re.findall(r"^ARG EXTRAS=(\S+)$", CONTAINERFILE, re.MULTILINE)
-    assert {"serve", "s3"} == set(extras.split(",")) <= set(PROJECT["optional-dependencies"])
+    assert {"serve", "teach", "s3"} == set(extras.split(",")) <= set(PROJECT["optional-dependencies"])
     assert "ecosorter[heic]" in PROJECT["optional-dependencies"]["serve"]
-    needed = [need for extra in ("heic", *extras.split(",")) for need in PROJECT["optional-dependencies"][extra]]
+    needed = [
+        need for extra in ("heic", "data", *extras.split(",")) for need in PROJECT["optional-dependencies"][extra]
+    ]
     pinned = [line.partition("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines()]
-    for need in {*PROJECT["dependencies"], *needed} - {"ecosorter[heic]"}:
+    for need in {*PROJECT["dependencies"], *needed} - {"ecosorter[heic]", "ecosorter[data]"}:
         name = re.match(r"[\w.-]+", need)
         assert name
         assert re.sub("[-_.]", "-", name[0].lower()) in {re.sub("[-_.]", "-", each) for each in pinned}

@@ -20,7 +20,7 @@ from ecosorter.texts import texts
 
 WEB = Path(str(files("ecosorter.serving"))) / "web"
 SCRIPTS = sorted(path.relative_to(WEB).as_posix() for path in WEB.rglob("*.js"))
-OF_REVIEW = {"review.js"}
+OF_STAFF = {"review.js", "admin.js"}
 KEYS = set(texts("page", "id"))
 ASKED_BY_PREFIX = {"certainty_sure", "certainty_likely", "certainty_unsure"}  # word(`certainty_${level}`)
 ASKED_BY_PREFIX |= {f"phone_cannot_{why}" for why in ("place", "memory", "browser", "failed")}
@@ -79,7 +79,7 @@ def test_what_is_named_by_its_version_is_kept_and_the_rest_asked_for_again(clien
     (script,) = re.findall(r'script type="module" src="([^"]+)"', document.text)
     assert "immutable" in client.get(script.removeprefix(".")).headers["cache-control"]
     assert client.get("/static/old/app.js").headers["cache-control"] == "no-cache"
-    for path in ("/", "/review", "/texts/id.json", "/sw.js", "/offline.js", "/manifest.webmanifest"):
+    for path in ("/", "/review", "/admin", "/texts/id.json", "/sw.js", "/offline.js", "/manifest.webmanifest"):
         answer = client.get(path)
         assert answer.headers["cache-control"] == "no-cache", path
         again = client.get(path, headers={"If-None-Match": answer.headers["etag"]})
@@ -120,7 +120,7 @@ def test_the_worker_keeps_files_that_exist_and_all_scripts_of_the_page(client: T
     (listed,) = re.findall(r"const FILES = (\[.*?\])\.map", worker.text, re.DOTALL)
     kept = json.loads(listed)
     assert all(client.get(path.removeprefix(".")).status_code == 200 for path in kept)
-    wanted = set(SCRIPTS) - {*AT_ROOT, *OF_REVIEW}
+    wanted = set(SCRIPTS) - {*AT_ROOT, *OF_STAFF}
     assert wanted == {path.split("/", 3)[3] for path in kept if path.endswith(".js")}
 
 

@@ -11,13 +11,14 @@ import typer
 from rich.console import Console
 
 from ecosorter import __version__
-from ecosorter.cli import cache, corrections, models, photos, token
+from ecosorter.cli import cache, corrections, models, photos, registry, token
 from ecosorter.cli.classify import classify
 from ecosorter.cli.doctor import doctor
 from ecosorter.cli.evaluate import evaluate
 from ecosorter.cli.explain import explain
 from ecosorter.cli.extras import extra_of
 from ecosorter.cli.guide import guide
+from ecosorter.cli.improve import improve
 from ecosorter.cli.items import items
 from ecosorter.cli.poster import poster
 from ecosorter.cli.serve import serve
@@ -65,10 +66,12 @@ app.command()(poster)
 app.command()(serve)
 app.command(no_args_is_help=True)(site)
 app.command()(doctor)
+app.command()(improve)
 app.add_typer(photos.app, name="photos")
 app.add_typer(models.app, name="models")
 app.add_typer(cache.app, name="cache")
 app.add_typer(corrections.app, name="corrections")
+app.add_typer(registry.app, name="registry")
 app.add_typer(token.app, name="token")
 
 

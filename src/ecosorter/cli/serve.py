@@ -11,10 +11,10 @@ import typer
 from ecosorter.cli.options import DeviceOption, LangOption, ModelOption, finite, language
 from ecosorter.cli.store_options import DatabaseOption, PhotosAtOption, TwoPersonOption
 from ecosorter.photos import Limits
-from ecosorter.serving.settings import Access, Caps, Settings
+from ecosorter.serving.settings import Access, Caps, Growth, Settings
 from ecosorter.texts import texts
 
-_CAPS, _ACCESS = Caps(), Access()
+_CAPS, _ACCESS, _GROWTH = Caps(), Access(), Growth()
 _LARGEST = 1e6  # megabytes, megapixels, requests a second: more is a slip of the finger
 _LONGEST = 86_400.0  # seconds
 
@@ -47,6 +47,28 @@ def serve(
             help="Count what people looked for by name and did not find; the page tells them.",
         ),
     ] = False,
+    improve_every: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=_LONGEST,
+            callback=finite,
+            help="Hours from one `ecosorter improve` to the next; 0: never.",
+        ),
+    ] = _GROWTH.improve_hours,
+    shadow_share: Annotated[
+        float, typer.Option(min=0, max=1, callback=finite, help="Of the photos, for a model in shadow to answer.")
+    ] = _GROWTH.shadow_share,
+    promote_by_rule: Annotated[
+        bool,
+        typer.Option("--promote-by-rule", help="Let a better candidate go into shadow, and then into use, by itself."),
+    ] = False,
+    shadow_days: Annotated[
+        float, typer.Option(min=0, max=_LONGEST, callback=finite, help="In shadow, before that.")
+    ] = _GROWTH.shadow_days,
+    ask_share: Annotated[
+        float, typer.Option(min=0, max=1, callback=finite, help="Of the answers, drawn at random to be asked about.")
+    ] = _GROWTH.ask_share,
     max_photos: Annotated[int, typer.Option(min=1, help="Photos in one request.")] = _CAPS.photos,
     max_megabytes: Annotated[
         float, typer.Option(min=0.001, max=_LARGEST, callback=finite, help="Of one request.")
@@ -133,6 +155,13 @@ def serve(
             trusted_proxies=tuple(trusted_proxy or ()),
             cors=tuple(cors or ()),
             log_clients=log_clients,
+        ),
+        growth=Growth(
+            improve_hours=improve_every,
+            shadow_share=shadow_share,
+            by_rule=promote_by_rule,
+            shadow_days=shadow_days,
+            ask_share=ask_share,
         ),
         threads=threads,
         device=device,

@@ -13,14 +13,29 @@ from starlette.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from ecosorter import __version__
+from ecosorter.classifier import Classifier
 from ecosorter.guidance import Scheme
-from ecosorter.serving import classify, corrections, health, info, items, page, phone, phrases, review
+from ecosorter.serving import (
+    admin,
+    campaigns,
+    classify,
+    corrections,
+    health,
+    info,
+    items,
+    page,
+    phone,
+    phrases,
+    review,
+)
 from ecosorter.serving.engine import Engine
+from ecosorter.serving.following import Follower
 from ecosorter.serving.guard import Guard, PlainAddresses
 from ecosorter.serving.health import reload_model
+from ecosorter.serving.job import Job
 from ecosorter.serving.metrics import Metrics
 from ecosorter.serving.problems import ProblemDocument, add_problem_handlers
-from ecosorter.serving.settings import Access, Caps
+from ecosorter.serving.settings import Access, Caps, Growth
 from ecosorter.serving.store import Store
 from ecosorter.session import Device
 
@@ -32,6 +47,7 @@ def create_app(
     schemes: Sequence[Scheme] = (),
     caps: Caps = Caps(),  # noqa: B008
     access: Access = Access(),  # noqa: B008
+    growth: Growth = Growth(),  # noqa: B008
     threads: int | None = None,
     device: Device = "auto",
     supervisor: int | None = None,
@@ -45,18 +61,23 @@ def create_app(
         schemes: somebody's own, beside those of the package; the first becomes the default.
         caps: what one process takes.
         access: who may come in.
+        growth: how it gets its next models. A model that the store's registry has in use answers in place of `model`.
         threads: for the model, and as many for decoding; None for one a core.
         device: what the model computes on.
         collect_phrases: count phrases for which no item was found; the page says so then.
         supervisor: process that passes a SIGHUP on to all workers, where there are several.
 
     Returns:
-        The app. `app.state` has `engine`, `store`, `schemes`, `caps`, `metrics` and `supervisor`.
+        The app. `app.state` has what was given, and `engine`, `follower` and `metrics`.
 
     Raises:
         BundleError: the model cannot be used.
     """
     metrics = Metrics()
+
+    def load(folder: Path) -> Classifier:
+        return Classifier.load(folder, limits=caps.photo, threads=threads, device=device)
+
     engine = Engine.open(
         model,
         limits=caps.photo,
@@ -67,10 +88,18 @@ def create_app(
         watch=metrics,
     )
 
+    job = None if store is None else Job(store, model)
+    follower = None if store is None or job is None else Follower(engine, store, load, metrics, job, growth)
+    if follower is not None:
+        follower.start()
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        with _on_hangup(engine, metrics):
+        following = None if follower is None else asyncio.create_task(follower.run())
+        with _on_hangup(engine, metrics, follower):
             yield
+        if following is not None:
+            following.cancel()
         await engine.close()
 
     app = FastAPI(
@@ -83,11 +112,13 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.engine, app.state.store, app.state.metrics = engine, store, metrics
+    app.state.follower, app.state.job = follower, job
+    app.state.ask_share = 0.0 if store is None else growth.ask_share
     app.state.caps, app.state.schemes, app.state.supervisor = caps, tuple(schemes), supervisor
     app.state.phrases, app.state.dictionaries = collect_phrases and store is not None, items.Dictionaries()
     app.state.parts = phone.PartsOf()
     add_problem_handlers(app)
-    for part in (classify, info, items, corrections, phrases, review, health, page, phone):
+    for part in (classify, info, items, corrections, phrases, review, campaigns, admin, health, page, phone):
         app.include_router(part.router)
     app.include_router(items.pages)
     app.add_middleware(Guard, caps=caps, access=access, metrics=metrics)  # the last one added is the outermost
@@ -107,7 +138,7 @@ def create_app(
 
 
 @contextmanager
-def _on_hangup(engine: Engine, metrics: Metrics) -> Iterator[None]:
+def _on_hangup(engine: Engine, metrics: Metrics, follower: Follower | None) -> Iterator[None]:
     """Load the model anew whenever the process gets SIGHUP; only a process's main thread can listen to signals."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -115,7 +146,7 @@ def _on_hangup(engine: Engine, metrics: Metrics) -> Iterator[None]:
     loop, tasks = asyncio.get_running_loop(), set[asyncio.Task[bool]]()
 
     def start() -> None:
-        task = loop.create_task(reload_model(engine, metrics))
+        task = loop.create_task(reload_model(engine, metrics, follower))
         tasks.add(task)  # the loop itself keeps no hold of it
         task.add_done_callback(tasks.discard)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import random
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -77,6 +78,7 @@ class Result(_Model):
     probabilities: dict[str, float] = Field(default={}, description="Of every class of the model.")
     guidance: Guidance | None = Field(default=None, description="What to do with the item.")
     cam: CamShown | None = Field(default=None, description="Where `best` is seen; with `cam=true` only.")
+    asked: bool = Field(default=False, description="Drawn at random: the person should be asked whether it is right.")
     problem: PhotoProblem | None = None
 
 
@@ -142,7 +144,11 @@ async def classify(
         raise Problem("not_ready", 503, headers={"Retry-After": "5"}) from error
     except TimeoutError as error:
         raise Problem("took_too_long", 504, seconds=math.ceil(caps.seconds)) from error
-    results = [_result(upload.name, each, rules, speak) for upload, each in zip(uploads, seen, strict=True)]
+    asks: float = request.app.state.ask_share
+    results = [
+        _result(upload.name, each, rules, speak, asked=random.random() < asks)  # noqa: S311 - a sample
+        for upload, each in zip(uploads, seen, strict=True)
+    ]
     for result in results:
         answer = "" if result.status != "ok" else result.label or "not_sure"
         request.app.state.metrics.photo(result.status, answer)
@@ -154,7 +160,7 @@ async def classify(
     )
 
 
-def _result(name: str, seen: Seen, scheme: Scheme, speak: Language) -> Result:
+def _result(name: str, seen: Seen, scheme: Scheme, speak: Language, *, asked: bool) -> Result:
     prediction = seen.prediction
     if prediction.best is None or prediction.confidence is None:
         code = f"photo_{prediction.status}"
@@ -179,6 +185,7 @@ def _result(name: str, seen: Seen, scheme: Scheme, speak: Language) -> Result:
         ),
         probabilities=prediction.probabilities,
         guidance=None if certainty == "no_waste" else guide(_to_guide(prediction), scheme, language=speak),
+        asked=asked,
         cam=None if seen.cam is None or seen.cam_box is None else CamShown(levels=_levels(seen.cam), box=seen.cam_box),
     )
 

@@ -59,6 +59,7 @@ class CorrectionSent(BaseModel):
     confidence: float = Field(ge=0, le=1, allow_inf_nan=False)
     truth: ClassId = Field(description=f"What it really is: a class, or `{OTHER}`. The same as `best`: it was right.")
     item: ItemId | None = Field(default=None, description="Id of the item, where the person named one; of that class.")
+    asked: StrictBool = Field(default=False, description="As in the answer: it was drawn at random to be asked about.")
     consent: StrictBool = Field(description="To keeping the photo. Without it, no photo may be sent.")
     contributor: UUID = Field(description="Random, made on the device. Only a pseudonym of it is kept.")
     secret: str = Field(

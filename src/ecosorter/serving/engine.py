@@ -7,6 +7,7 @@ once. Every photo keeps the classifier that its request began with, so a new mod
 import asyncio
 import math
 import os
+import random
 import threading
 import time
 from collections import deque
@@ -24,10 +25,13 @@ from ecosorter.bundle import BundleInfo
 from ecosorter.classifier import Classifier, Prediction
 from ecosorter.errors import PhotoError, ServiceError
 from ecosorter.photos import Limits
-from ecosorter.preprocess import Box, open_for_views, seen_part, to_views
+from ecosorter.preprocess import Box, decode_views, open_for_views, seen_part, to_views
+from ecosorter.serving.shadow import Shadow
 from ecosorter.session import Device
 
 Cam = NDArray[np.float32]
+
+_BREATH = 0.02  # seconds without a photo after which there is time for a model in shadow
 
 
 class QueueFull(ServiceError):
@@ -76,6 +80,15 @@ class _Job:
     pixels: NDArray[np.uint8]
     cam_box: Box | None
     future: "Future[Seen]"
+    beside: "_Beside | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """A photo that a model in shadow answers, too."""
+
+    shadow: Shadow
+    pixels: NDArray[np.uint8]
 
 
 @dataclass(slots=True)
@@ -96,10 +109,13 @@ class _Queue:
             self.closed = True
             self.changed.notify()
 
-    def batch(self, most: int) -> list[_Job]:
-        """Return what is waiting for one and the same classifier, after waiting for a first; empty when closed."""
+    def batch(self, most: int, patience: float | None) -> list[_Job]:
+        """Return what is waiting for one and the same classifier, after waiting for a first.
+
+        Empty when closed, and when nothing has come for `patience` seconds.
+        """
         with self.changed:
-            self.changed.wait_for(lambda: self.jobs or self.closed)
+            self.changed.wait_for(lambda: self.jobs or self.closed, patience)
             found: list[_Job] = []
             while self.jobs and len(found) < most and (not found or self.jobs[0].classifier is found[0].classifier):
                 found.append(self.jobs.popleft())
@@ -111,6 +127,7 @@ class Engine:
 
     Attributes:
         classifier: the one that the next request gets.
+        shadow: a model that answers a share of the photos beside it, in idle time; None for none.
     """
 
     def __init__(
@@ -124,6 +141,7 @@ class Engine:
         watch: Watch | None = None,
     ) -> None:
         self.classifier = classifier
+        self.shadow: Shadow | None = None
         self._load = load
         self._most_waiting, self._most_in_batch, self._threads = queue, batch, threads
         self._watch = watch
@@ -132,6 +150,7 @@ class Engine:
         self._closed = False
         self._loading = asyncio.Lock()
         self._queue = _Queue()
+        self._later: deque[tuple[_Beside, Prediction]] = deque()  # the model's thread alone looks at it
         self._decoders = ThreadPoolExecutor(threads, thread_name_prefix="ecosorter-decode")
         self._model = threading.Thread(target=self._run_model, name="ecosorter-model", daemon=True)
         self._model.start()
@@ -248,14 +267,24 @@ class Engine:
             spec = classifier.bundle.info.preprocess
             image = open_for_views(photo, spec, classifier.limits)
             box = seen_part(image.size, spec) if with_cam else None
-            self._queue.put(_Job(classifier, to_views(image, spec), box, future))
+            pixels, beside, shadow = to_views(image, spec), None, self.shadow
+            if shadow is not None and random.random() < shadow.share:  # noqa: S311 - a sample
+                other = shadow.classifier.bundle.info.preprocess
+                beside = _Beside(shadow, pixels if other == spec else decode_views(photo, other, classifier.limits))
+            self._queue.put(_Job(classifier, pixels, box, future, beside))
         except PhotoError as error:
             _settle(future, Seen(Prediction.failed("", error)))
         except Exception as error:  # whatever it is, somebody waits for an answer
             _settle(future, error)
 
     def _run_model(self) -> None:
-        while jobs := self._queue.batch(self._most_in_batch):
+        while True:
+            jobs = self._queue.batch(self._most_in_batch, _BREATH if self._later else None)
+            if not jobs and self._queue.closed:
+                return
+            if not jobs and not self._waiting and self._later:
+                beside, prediction = self._later.popleft()
+                beside.shadow.answer(beside.pixels, prediction)
             wanted = [job for job in jobs if not job.future.cancelled()]
             if not wanted:
                 continue
@@ -273,6 +302,12 @@ class Engine:
         for job, prediction in zip(jobs, predictions, strict=True):
             cam = job.classifier.explain(job.pixels, prediction.best) if job.cam_box and prediction.best else None
             _settle(job.future, Seen(prediction, cam, job.cam_box))
+            if job.beside is None:
+                continue
+            if len(self._later) < self._most_waiting:
+                self._later.append((job.beside, prediction))
+            else:
+                job.beside.shadow.skip()
 
     def _count(self, photos: int) -> None:
         self._waiting += photos

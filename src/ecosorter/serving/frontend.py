@@ -16,7 +16,7 @@ from importlib.resources.abc import Traversable
 from ecosorter.serving.assets import Asset, make_asset
 from ecosorter.texts import LANGUAGES, Language, texts
 
-PAGES = ("index.html", "review.html")
+PAGES = {"index.html": "app.js", "review.html": "review.js", "admin.html": "admin.js"}  # each with its first script
 AT_ROOT = ("sw.js", "offline.js", "manifest.webmanifest")  # a worker's address says what it may serve
 
 _TYPES = {".js": "text/javascript", ".webmanifest": "application/manifest+json", ".svg": "image/svg+xml"}
@@ -81,7 +81,7 @@ class Frontend:
     def _fill(self, name: str, language: Language, policy: str | None) -> Asset:
         said = texts("page", language)
         static_at = f"./static/{self.version}"
-        scripts = self.scripts("app.js" if name != "review.html" else "review.js")
+        scripts = self.scripts(PAGES.get(name, "app.js"))
         preloads = [f'<link rel="modulepreload" href="{static_at}/{script}">' for script in scripts]
         if not self.static_site:  # whose page is of one language, whatever the browser speaks
             # `crossorigin` only because a preload without it does not fit what `fetch` asks for.

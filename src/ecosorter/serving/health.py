@@ -12,6 +12,7 @@ from ecosorter.errors import BundleError
 from ecosorter.serving.access import Admin
 from ecosorter.serving.classify import UsedModel
 from ecosorter.serving.engine import Engine, UsedEngine
+from ecosorter.serving.following import Follower
 from ecosorter.serving.logs import log
 from ecosorter.serving.metrics import CONTENT_TYPE, Metrics
 from ecosorter.serving.problems import Problem, documented
@@ -67,16 +68,22 @@ async def reload(
 
     A bundle that does not verify is refused (409), and the old one goes on serving.
     """
-    if not await reload_model(engine, request.app.state.metrics):
+    if not await reload_model(engine, request.app.state.metrics, request.app.state.follower):
         raise Problem("bundle_refused", 409)
     if request.app.state.supervisor:  # it passes the signal on to the other workers
         os.kill(request.app.state.supervisor, signal.SIGHUP)
     return UsedModel(name=engine.info.name, version=engine.info.version)
 
 
-async def reload_model(engine: Engine, metrics: Metrics) -> bool:
-    """Load the bundle again and log what came of it; return whether it is in use now."""
+async def reload_model(engine: Engine, metrics: Metrics, follower: Follower | None) -> bool:
+    """Load the bundle again and log what came of it; return whether it is in use now.
+
+    Where the registry has a model in use, that is looked at in place of the folder.
+    """
     old = engine.info
+    if follower is not None and follower.governs:
+        await asyncio.to_thread(follower.look)
+        return True
     try:
         new = await engine.reload()
     except BundleError as error:

@@ -55,6 +55,25 @@ class Metrics:
             "ecosorter_photos", "Photos by status and answer.", ("status", "answer"), registry=registry
         )
         self._reloads = Counter("ecosorter_reloads", "New bundles asked for.", ("outcome",), registry=registry)
+        self._shadow_photos = Counter(
+            "ecosorter_shadow_photos",
+            "Photos that a model in shadow answered, too, by the class that the model in use saw.",
+            ("best", "agreed"),
+            registry=registry,
+        )
+        self._shadow_confidence = Histogram(
+            "ecosorter_shadow_confidence",
+            "How sure the model in shadow was.",
+            ("best",),
+            buckets=(0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+            registry=registry,
+        )
+        self._shadow_seconds = Histogram(
+            "ecosorter_shadow_seconds", "What it took for a photo.", ("best",), buckets=_SECONDS, registry=registry
+        )
+        self._shadow_skipped = Counter(
+            "ecosorter_shadow_skipped", "Photos for which a model in shadow had no time.", registry=registry
+        )
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """A request was answered. `route` is a path template of the service."""
@@ -77,6 +96,16 @@ class Metrics:
     def reload(self, outcome: str) -> None:
         """A bundle was loaded anew, or refused."""
         self._reloads.labels(outcome).inc()
+
+    def shadow(self, best: str, agreed: bool, confidence: float, seconds: float) -> None:
+        """A model in shadow has answered a photo for which the model in use says `best`, a class of it."""
+        self._shadow_photos.labels(best, "yes" if agreed else "no").inc()
+        self._shadow_confidence.labels(best).observe(confidence)
+        self._shadow_seconds.labels(best).observe(seconds)
+
+    def shadow_skipped(self) -> None:
+        """A model in shadow had no time for a photo."""
+        self._shadow_skipped.inc()
 
     def text(self) -> bytes:
         """Return everything in Prometheus' text format: of all workers where there are several."""

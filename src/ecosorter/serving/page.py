@@ -29,6 +29,12 @@ def review(request: Request) -> Response:
     return send(request, _page.filled("review.html", request_language(request.scope)), ASKED_AGAIN)
 
 
+@router.get("/admin")
+def admin(request: Request) -> Response:
+    """Send the page for people who run the service."""
+    return send(request, _page.filled("admin.html", request_language(request.scope)), ASKED_AGAIN)
+
+
 @router.get("/sw.js")
 def worker(request: Request) -> Response:
     """Send the service worker."""

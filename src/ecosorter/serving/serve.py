@@ -52,6 +52,7 @@ def make_app(settings: Settings) -> FastAPI:
         schemes=schemes,
         caps=settings.caps,
         access=settings.access,
+        growth=settings.growth,
         threads=settings.threads,
         device=settings.device,
         supervisor=settings.supervisor,

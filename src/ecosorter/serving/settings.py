@@ -71,6 +71,25 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
+class Growth:
+    """How a service gets its next models.
+
+    Attributes:
+        improve_hours: hours from one start of `ecosorter improve` to the next; 0 for never by itself.
+        shadow_share: share of the photos that a model in shadow answers beside the model in use, 0..1.
+        by_rule: whether a candidate goes into shadow and into use by itself (rule.py).
+        shadow_days: how long it must be in shadow before that.
+        ask_share: share of the answers about which the page asks, 0..1.
+    """
+
+    improve_hours: float = 0
+    shadow_share: float = 0.2
+    by_rule: bool = False
+    shadow_days: float = 7
+    ask_share: float = 0.02
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What a process needs to make the app. Workers get it pickled, with uvicorn's own configuration.
 
@@ -92,6 +111,7 @@ class Settings:
     schemes: tuple[Path, ...] = ()
     caps: Caps = Caps()
     access: Access = Access()
+    growth: Growth = Growth()
     threads: int | None = None
     device: Device = "auto"
     collect_phrases: bool = False

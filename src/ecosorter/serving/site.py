@@ -108,7 +108,7 @@ def _page(service: str | None) -> Iterator[tuple[str, bytes]]:
     for language in LANGUAGES:
         yield f"texts/{language}.json", words(language).body
     for name, asset in page.static.items():
-        if not name.startswith("review."):  # corrections are reviewed where they are
+        if not name.startswith(("review.", "admin.")):  # these are for where the corrections are
             yield f"static/{page.version}/{name}", asset.body
 
 

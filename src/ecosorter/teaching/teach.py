@@ -6,7 +6,7 @@ thing, and of the bank those rows are asked that were not fitted again.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from ecosorter.bundle import Bundle, write_bundle
+from ecosorter.bundle import Bundle, BundleInfo, write_bundle
 from ecosorter.classifier import Classifier
 from ecosorter.datasets.class_names import Understood, understand
 from ecosorter.datasets.credits import attribution
@@ -56,6 +56,31 @@ class _Own:
     features: NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class OutOfFold:
+    """What a head says of each photo that was not fitted on it, nor on its group.
+
+    Attributes:
+        info: of the new model; its classes number the labels and the columns, the old model's first.
+        rows: the photos that were taught.
+        labels: int64 ``[n]`` of them.
+        before: float32 ``[n, old classes]`` logits of the old head, which was fitted on none of them.
+        after: float32 ``[n, classes]``.
+        bank_labels: int64 ``[m]`` of the bank's rows.
+        bank_before: float32 ``[m, old classes]``; the old model did learn from these photos.
+        bank_after: float32 ``[m, classes]``.
+    """
+
+    info: BundleInfo
+    rows: Sequence[PhotoRow]
+    labels: Labels
+    before: NDArray[np.float32]
+    after: NDArray[np.float32]
+    bank_labels: Labels
+    bank_before: NDArray[np.float32]
+    bank_after: NDArray[np.float32]
+
+
 def teach(
     photos: Sequence[Path],
     out: Path,
@@ -63,6 +88,7 @@ def teach(
     model: Path | None = None,
     own_classes: bool = False,
     progress: Progress | None = None,
+    tell: Callable[[OutOfFold], object] = lambda _: None,
 ) -> TeachResult:
     """Teach a model and write the new bundle.
 
@@ -72,6 +98,7 @@ def teach(
         model: folder of the bundle to teach; None for the one that comes with EcoSorter.
         own_classes: take only the model's own names for known (`class_names.understand`).
         progress: is told how far the work is.
+        tell: is called, once the bundle is written, with what the figures were made of.
 
     Raises:
         BundleError: the model cannot be taught, or something else stands where the new one should go.
@@ -137,7 +164,13 @@ def teach(
         classes,
     )
     people = attribution(own.rows, base.read_attribution())
-    write_bundle(out, taught, info, taught_card(info, result, base), bank=grown, attribution=people)
+    written = write_bundle(out, taught, info, taught_card(info, result, base), bank=grown, attribution=people).info
+    known = bank.labels[learnt.asked]
+    tell(
+        OutOfFold(
+            written, own.rows, own.labels, learnt.own_before, learnt.own_after, known, learnt.before, learnt.after
+        )
+    )
     return result
 
 

@@ -76,7 +76,9 @@ def test_a_browser_says_what_python_says_of_made_pictures(visit: Callable[..., P
     found = looked_at(page, made_pictures())
     assert found.keys() == GOLDEN["pictures"].keys()
     other_pixels = [
-        name for name, said in found.items() if name.endswith(".png") and said["pixels"] != GOLDEN["pictures"][name]["pixels"]
+        name
+        for name, said in found.items()
+        if name.endswith(".png") and said["pixels"] != GOLDEN["pictures"][name]["pixels"]
     ]
     assert other_pixels == []
     largest, others = differences(GOLDEN["pictures"], found)

@@ -49,6 +49,11 @@ def test_a_store_from_before_there_were_items_is_brought_up_to_date(tmp_path: Pa
     with Store.open(file) as store:
         kept = keep(store, 1)
     for statement in (
+        "ALTER TABLE corrections DROP COLUMN asked",
+        *(
+            f"DROP TABLE {name}"
+            for name in ("campaigns", "shadow_counts", "improvements", "lessons", "model_changes", "models")
+        ),
         "DROP TABLE phrases",
         "ALTER TABLE corrections DROP COLUMN item",
         "UPDATE alembic_version SET version_num = '0001'",
@@ -126,8 +131,8 @@ def test_a_store_says_whether_it_is_ready(database: str, tmp_path: Path) -> None
 def test_the_photos_lie_beside_an_sqlite_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     with Store.open() as store:
-        assert store.photos.place == str(tmp_path / "data/ecosorter/corrections-photos")
+        assert store.photos.files.url == str(tmp_path / "data/ecosorter/corrections-photos")
     with Store.open(str(tmp_path / "mine.db")) as store:
-        assert store.photos.place == str(tmp_path / "mine-photos")
+        assert store.photos.files.url == str(tmp_path / "mine-photos")
     for folder in ("data/ecosorter", "mine-photos"):
         assert (tmp_path / folder).stat().st_mode & 0o077 == 0

@@ -48,6 +48,7 @@ class NewCorrection:
         consent: to keeping the photo.
         contributor: random name of the device; only its `pseudonym` is kept.
         secret: random; proves later that the photo may be withdrawn. Only its hash is kept.
+        asked: the answer was drawn at random to be asked about.
     """
 
     model_name: str
@@ -61,6 +62,7 @@ class NewCorrection:
     secret: str
     lang: str
     item: str | None = None
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +227,7 @@ class Corrections:
             item=new.item,
             confidence=new.confidence,
             lang=new.lang,
+            asked=new.asked,
             contributor=pseudonym(new.contributor),
             secret_hash=hashed(new.secret),
             consent="given" if new.consent else "none",
@@ -277,6 +280,8 @@ def _digest(new: NewCorrection, photo: bytes | None) -> str:
     fields = asdict(new)
     if new.item is None:
         del fields["item"]  # as before there were items: a request that is sent again after an update is the same one
+    if not new.asked:
+        del fields["asked"]
     said = json.dumps(fields, default=str, sort_keys=True)
     parts: Sequence[bytes] = (said.encode(), b"" if photo is None else hashlib.sha256(photo).digest())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()

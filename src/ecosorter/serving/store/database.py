@@ -1,5 +1,6 @@
 """A database by its URL: SQLite or PostgreSQL, its tables up to date, one way to read and one to write."""
 
+import hashlib
 import os
 import re
 import sqlite3
@@ -115,6 +116,32 @@ class Database:
         if session.get_bind().dialect.name == "postgresql":
             session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
 
+    @contextmanager
+    def alone(self, name: str) -> Iterator[bool]:
+        """Do something that only one process may do at a time; yields whether this one may.
+
+        Nobody waits. The lock is let go of when the block ends, and when the process does, however that comes.
+
+        Args:
+            name: any text.
+
+        Raises:
+            StoreError: the database does not answer.
+        """
+        if self.folder is not None:
+            with _file_locked(Path(self.url.database or ""), name) as mine:
+                yield mine
+            return
+        with self._named_faults():
+            # A lock of the session, on a connection that is not of the pool: it ends with the connection.
+            connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            connection.detach()
+            mine = bool(connection.scalar(select(func.pg_try_advisory_lock(func.hashtextextended(name, 1)))))
+        try:
+            yield mine
+        finally:
+            connection.close()
+
     def answers(self) -> bool:
         """Tell whether the database can be used now."""
         try:
@@ -144,6 +171,21 @@ class Database:
     @property
     def _shown(self) -> str:
         return f"The database {self.url.render_as_string(hide_password=True)}"
+
+
+@contextmanager
+def _file_locked(database: Path, name: str) -> Iterator[bool]:
+    """Lock a file beside an SQLite database, as the database itself could only be locked against all who write."""
+    import fcntl  # noqa: PLC0415 - the service runs on Unix alone, the command line elsewhere, too
+
+    place = database.with_name(f"{database.name}-{hashlib.sha256(name.encode()).hexdigest()[:8]}.lock")
+    with place.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 def _first_line(error: Exception) -> str:

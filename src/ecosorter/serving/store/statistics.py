@@ -1,5 +1,6 @@
 """Count corrections: how often the model was right according to people, and how far the review is."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -30,6 +31,42 @@ class Statistics:
     by_state: Mapping[State, int]
     by_consent: Mapping[Consent, int]
     confusions: Mapping[tuple[str, str], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Answers of one month that were asked about at random and that somebody judged: how many, and how many right.
+
+    `low` and `high` bound the share of right ones by the interval of Wilson 1927 (95 %), as if people answered whether
+    or not it was right.
+    """
+
+    month: str
+    answers: int
+    right: int
+    low: float
+    high: float
+
+
+def asked_about(database: Database) -> list[Asked]:
+    """Count answers that were drawn at random, by month: accuracy in use, without who speaks up when it is wrong."""
+    query = select(Correction.created, Correction.truth == Correction.best).where(
+        Correction.asked, Correction.photo != "pending"
+    )
+    months: dict[str, list[bool]] = {}
+    with database.reading() as session:
+        for created, right in session.execute(query.order_by(Correction.created)):
+            months.setdefault(f"{created:%Y-%m}", []).append(bool(right))
+    return [Asked(month, len(all_), sum(all_), *wilson(sum(all_), len(all_))) for month, all_ in months.items()]
+
+
+def wilson(hits: int, trials: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share (Wilson 1927, J. Am. Stat. Assoc. 22, 209-212)."""
+    z = 1.959964
+    share, factor = hits / trials, 1 + z * z / trials
+    middle = share + z * z / (2 * trials)
+    spread = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    return max(0.0, (middle - spread) / factor), min(1.0, (middle + spread) / factor)
 
 
 def statistics(database: Database) -> Statistics:

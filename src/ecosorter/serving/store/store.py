@@ -6,12 +6,16 @@ from types import TracebackType
 from typing import Self
 
 from ecosorter.photos import Limits
+from ecosorter.serving.store.campaigns import Campaigns
 from ecosorter.serving.store.corrections import Corrections
 from ecosorter.serving.store.database import Database, data_folder, database_url
+from ecosorter.serving.store.improvements import Improvements
+from ecosorter.serving.store.models import Models
 from ecosorter.serving.store.photos import PhotoStore
 from ecosorter.serving.store.phrases import Phrases
 from ecosorter.serving.store.reviews import Reviews
-from ecosorter.serving.store.statistics import Statistics, statistics
+from ecosorter.serving.store.shadows import Shadows
+from ecosorter.serving.store.statistics import Asked, Statistics, asked_about, statistics
 from ecosorter.serving.store.tokens import Tokens
 
 _ONE_PHOTO = 1_000_000  # bytes
@@ -26,6 +30,10 @@ class Store:
         tokens: who may review and administer.
         phrases: what was looked for by name and not found.
         photos: where the photos lie.
+        models: the registry of models.
+        shadows: what models in shadow said.
+        improvements: the runs of `ecosorter improve`.
+        campaigns: photos that the operator asks for.
     """
 
     def __init__(self, database: Database, photos: PhotoStore, *, two_person: bool, limits: Limits) -> None:
@@ -35,6 +43,10 @@ class Store:
         self.reviews = Reviews(database, photos, two_person=two_person)
         self.tokens = Tokens(database)
         self.phrases = Phrases(database)
+        self.models = Models(database, photos.files)
+        self.shadows = Shadows(database)
+        self.improvements = Improvements(database)
+        self.campaigns = Campaigns(database)
 
     @classmethod
     def open(
@@ -71,6 +83,15 @@ class Store:
             opened.close()
             raise
         return store
+
+    @property
+    def addresses(self) -> tuple[str, str]:
+        """By which another process opens the same store: URLs of its database, password and all, and of its photos."""
+        return self._database.url.render_as_string(hide_password=False), self.photos.files.url
+
+    def in_use(self) -> list[Asked]:
+        """Tell how often answers that were asked about at random were right, by month."""
+        return asked_about(self._database)
 
     def statistics(self) -> Statistics:
         """Count what is in it."""

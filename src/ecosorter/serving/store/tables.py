@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
-from sqlalchemy import DateTime, Float, ForeignKey, Index, String, UniqueConstraint, Uuid, null
+from sqlalchemy import JSON, DateTime, Float, ForeignKey, Index, String, UniqueConstraint, Uuid, false, null
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
@@ -14,6 +14,8 @@ PhotoState = Literal["none", "pending", "kept", "deleting"]
 State = Literal["open", "accepted", "relabelled", "rejected"]
 Verdict = Literal["accept", "relabel", "reject"]
 Role = Literal["reviewer", "admin"]
+ModelState = Literal["candidate", "shadow", "in_use", "retired"]
+Part = Literal["taught", "held_out"]
 
 OTHER = "other"
 """The `truth` that stands for: none of the model's classes."""
@@ -63,6 +65,7 @@ class Correction(Base):
         sha256: of the JPEG that is kept, which is also its name; None without a photo.
         state: of the review; `settled` is the class on which it ended, None for ``open`` and ``rejected``.
         disputed: two reviewers decided differently.
+        asked: the answer was drawn at random to be asked about.
     """
 
     __tablename__ = "corrections"
@@ -89,6 +92,7 @@ class Correction(Base):
     settled: Mapped[str | None] = mapped_column(String(64))
     settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     disputed: Mapped[bool] = mapped_column(default=False)
+    asked: Mapped[bool] = mapped_column(default=False, server_default=false())
     votes: Mapped[list["Vote"]] = relationship(order_by="Vote.id", cascade="all, delete-orphan")
 
 
@@ -131,5 +135,118 @@ class Phrase(Base):
     count: Mapped[int]
 
 
+class Model(Base):
+    """A model of the registry; its files lie beside the photos (artefacts.py).
+
+    Attributes:
+        parent_id: the model that was taught; None for one that came from elsewhere.
+        files: SHA-256 by file name, of every file of the bundle.
+        figures: how it was measured beside the model in use, as `Figures` of improving/figures.py; None for others.
+    """
+
+    __tablename__ = "models"
+    __table_args__ = (UniqueConstraint("name", "version", name="one_model_a_version"),)
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=uuid4)
+    name: Mapped[str] = mapped_column(String(200))
+    version: Mapped[str] = mapped_column(String(200))
+    created: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    parent_id: Mapped[UUID | None] = mapped_column(ForeignKey("models.id"))
+    state: Mapped[ModelState] = mapped_column(String(10))
+    files: Mapped[dict[str, str]] = mapped_column(JSON)
+    figures: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class ModelChange(Base):
+    """A change of a model's state: who did it, when, and why. Its number tells whether something has changed since."""
+
+    __tablename__ = "model_changes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model_id: Mapped[UUID] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), index=True)
+    before: Mapped[ModelState | None] = mapped_column(String(10))
+    after: Mapped[ModelState] = mapped_column(String(10))
+    who: Mapped[str] = mapped_column(String(100))
+    why: Mapped[str] = mapped_column(String(200))
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+
+
+class Lesson(Base):
+    """A correction from which a model learnt, or on which it was measured."""
+
+    __tablename__ = "lessons"
+
+    model_id: Mapped[UUID] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    correction_id: Mapped[UUID] = mapped_column(
+        ForeignKey("corrections.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    part: Mapped[Part] = mapped_column(String(10))
+
+
+class Improvement(Base):
+    """A run of `ecosorter improve`.
+
+    Attributes:
+        finished: None while it runs, and for ever where it was killed.
+        outcome: ``candidate``, ``missing``, ``nothing_new`` or ``failed``.
+        detail: what else there is to tell.
+    """
+
+    __tablename__ = "improvements"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    started: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    who: Mapped[str] = mapped_column(String(100))
+    finished: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    outcome: Mapped[str | None] = mapped_column(String(20))
+    detail: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    model_id: Mapped[UUID | None] = mapped_column(ForeignKey("models.id", ondelete="SET NULL"))
+
+
+class ShadowCount(Base):
+    """What a model in shadow said on a day beside the model in use, for one class that the latter saw.
+
+    Attributes:
+        best: the most probable class of the model in use.
+        agreed: photos in which both saw the same.
+        confidence: sum of that of the shadow; `confidence_in_use` of the other.
+        seconds: sum of what the shadow took for each photo.
+    """
+
+    __tablename__ = "shadow_counts"
+
+    model_id: Mapped[UUID] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    best: Mapped[str] = mapped_column(String(64), primary_key=True)
+    photos: Mapped[int]
+    agreed: Mapped[int]
+    confidence: Mapped[float] = mapped_column(Float)
+    confidence_in_use: Mapped[float] = mapped_column(Float)
+    seconds: Mapped[float] = mapped_column(Float)
+
+
+class Campaign(Base):
+    """Photos that the operator asks for: so many of a class, perhaps of one item, from now on.
+
+    Attributes:
+        item: id of the item; None for any of the class.
+        closed: when it ended; None while it runs.
+    """
+
+    __tablename__ = "campaigns"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    label: Mapped[str] = mapped_column(String(64))
+    item: Mapped[str | None] = mapped_column(String(64))
+    wanted: Mapped[int]
+    who: Mapped[str] = mapped_column(String(100))
+    created: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    closed: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
 _VALID = Token.revoked.is_(null())
 Index("one_valid_token_a_name", Token.name, unique=True, sqlite_where=_VALID, postgresql_where=_VALID)
+
+for _state in ("in_use", "shadow"):
+    _only = Model.state == _state
+    Index(f"one_model_{_state}", Model.state, unique=True, sqlite_where=_only, postgresql_where=_only)

@@ -1,5 +1,6 @@
 // Starts the page and joins its parts: photos come in, go into the queue, and their answers are shown.
 
+import { campaigns as campaignsOf } from "./api.js";
 import { drawAnswer, followAnswer } from "./answer.js";
 import * as api from "./api.js";
 import { askField } from "./ask.js";
@@ -62,6 +63,13 @@ async function send() {
   if (retryAfter) retry = setTimeout(send, 1000 * retryAfter);
   const worker = await navigator.serviceWorker?.getRegistration();
   await worker?.sync?.register("photos").catch(() => null); // refused in private windows: `online` is left
+}
+
+/** Say what the operator asks for, where there is something; without a network or a store there is not. */
+async function drawCampaigns() {
+  const asked = language();
+  const { campaigns } = await campaignsOf(asked).catch(() => ({ campaigns: [] }));
+  if (asked === language()) fill(document.getElementById("campaigns"), ...campaigns.filter(({ has, wanted }) => has < wanted).map((each) => el("li", {}, word("campaign", each))));
 }
 
 async function drawStart(section) {
@@ -127,6 +135,7 @@ async function switchLanguage(wanted) {
   markLanguage();
   await loadCatalog().catch(() => null);
   await refresh();
+  await drawCampaigns();
 }
 
 function markLanguage() {
@@ -191,6 +200,7 @@ async function start() {
   download.lookForNews();
   if (current().name === "answer") await refresh(); // it lacked the names of the items
   await fetchOtherLanguage();
+  await drawCampaigns();
 }
 
 start();

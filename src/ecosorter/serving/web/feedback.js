@@ -27,10 +27,10 @@ const chosenName = (item) => (item.thing ? thingName(item) : className(item.pick
 const truthOf = (label) => (classList().some(({ id }) => id === label) ? label : "other");
 
 async function send(item, truth, consent, thing = null) {
-  const { best, label, confidence } = item.result;
+  const { best, label, confidence, asked } = item.result;
   // The secret stays in the item: it proves later that whoever asks for the photo's deletion is who gave it.
   const secret = randomHex(32);
-  const data = { model: item.model, best, label, confidence, truth, ...(thing && { item: thing }), consent, contributor: contributor(), secret, lang: language() };
+  const data = { model: item.model, best, label, confidence, truth, ...(thing && { item: thing }), ...(asked && { asked }), consent, contributor: contributor(), secret, lang: language() };
   const correction = { key: randomUuid(), data, secret, state: api.hasService ? "waiting" : "kept" };
   const named = thing && dictionary()?.item(thing);
   await items.change(item.id, { correction, picked: named?.label ?? (truth === "other" ? null : truth), thing, thingNamed: named?.title, ...(thing !== (item.thing ?? null) && { answer: null }) });
@@ -48,7 +48,7 @@ export function feedback(item) {
     "section",
     { class: "feedback" },
     el("h2", {}, word(chosen ? "feedback_chosen" : "feedback_heading")),
-    el("p", { class: "muted" }, word("feedback_why")),
+    el("p", { class: "muted" }, word(item.result.asked ? "feedback_asked" : "feedback_why")),
     el(
       "div",
       { class: "pair" },

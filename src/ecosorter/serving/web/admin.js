@@ -1,0 +1,244 @@
+// The page for people who run the service: the models, how each did, which one answers, and the way back.
+
+import * as api from "./api.js";
+import { el, svg } from "./dom.js";
+import { firstLanguage, language, speak, word } from "./words.js";
+
+const TOKEN = "ecosorter.token"; // in sessionStorage: gone with the tab
+const STATES = { candidate: "admin_candidate", shadow: "admin_shadow", in_use: "admin_in_use", retired: "admin_retired" };
+const OUTCOMES = { candidate: "admin_run_candidate", missing: "admin_run_missing", nothing_new: "admin_run_nothing_new", failed: "admin_run_failed", killed: "admin_run_killed", running: "admin_run_running" };
+const MISSING = { contributors: "admin_missing_contributors", held_out: "admin_missing_held_out", photos: "admin_missing_photos", held_out_photos: "admin_missing_held_out_photos" };
+const LOOK_AGAIN = 3000; // ms, while the next model is being made
+const main = document.getElementById("main");
+const leave = document.getElementById("leave");
+let names = {};
+let known = null;
+let running = [];
+let timer = null;
+
+const token = () => sessionStorage.getItem(TOKEN);
+const tenths = (share) => (100 * share).toLocaleString(language(), { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const percent = (share) => (share === null ? "–" : word("percent", { percent: tenths(share) }));
+const points = (share) => `${share > 0 ? "+" : ""}${tenths(share)}`;
+const when = (time) => new Date(time).toLocaleString(language(), { dateStyle: "medium", timeStyle: "short" });
+const versionOf = (id) => known.models.find((each) => each.id === id)?.version ?? "–";
+
+function say(text) {
+  document.getElementById("said").textContent = text;
+}
+
+function drawDoor(problem = "") {
+  clearTimeout(timer);
+  leave.hidden = true;
+  const field = el("input", { type: "password", id: "token", autocomplete: "off", required: true, "aria-describedby": "token-problem" });
+  const enter = (event) => {
+    event.preventDefault();
+    sessionStorage.setItem(TOKEN, field.value.trim());
+    open();
+  };
+  main.replaceChildren(
+    el(
+      "form",
+      { class: "door", onsubmit: enter },
+      el("h1", { tabindex: -1 }, word("admin_heading")),
+      el("p", { class: "lead" }, word("admin_lead")),
+      el("label", {}, word("review_token"), field),
+      el("p", { class: "error", id: "token-problem", role: "alert" }, problem),
+      el("button", { class: "button primary" }, word("review_enter")),
+    ),
+  );
+  main.querySelector("h1").focus();
+}
+
+/** Fetch everything and draw it. */
+async function open() {
+  try {
+    const { classes } = await api.classes(language());
+    names = Object.fromEntries(classes.map(({ id, name }) => [id, name]));
+    await fetchAll();
+    draw();
+    main.querySelector("h1").focus();
+  } catch (problem) {
+    const refused = problem.status === 401 || problem.status === 403;
+    if (refused) sessionStorage.removeItem(TOKEN);
+    drawDoor(refused ? word("admin_wrong_token") : problem.detail || word("broken"));
+  }
+}
+
+async function fetchAll() {
+  [known, { campaigns: running }] = await Promise.all([api.admin.models(token(), language()), api.campaigns(language())]);
+}
+
+function draw() {
+  leave.hidden = false;
+  const { models, changes } = known;
+  const inUse = models.filter(({ state }) => state === "in_use");
+  const others = models.filter(({ state }) => state !== "in_use");
+  main.replaceChildren(
+    el(
+      "div",
+      { class: "models" },
+      el("h1", { tabindex: -1 }, word("admin_heading")),
+      el("p", { class: "error", id: "problem", role: "alert" }),
+      inUse.length ? el("section", {}, el("h2", {}, word("admin_answers")), inUse.map(card)) : el("p", { class: "lead" }, word("admin_none")),
+      el("section", {}, el("h2", {}, word("admin_next")), nextModel()),
+      el("section", {}, el("h2", {}, word("admin_asks")), asks()),
+      known.in_use.length > 0 && el("section", {}, el("h2", {}, word("admin_accuracy_in_use")), inUseOverTime()),
+      others.length > 0 && el("section", {}, el("h2", {}, word("admin_others")), others.map(card)),
+      changes.length > 0 && el("section", {}, el("h2", {}, word("admin_history")), history(changes)),
+    ),
+  );
+  clearTimeout(timer);
+  if (known.run?.outcome === "running") timer = setTimeout(look, LOOK_AGAIN);
+}
+
+async function look() {
+  await fetchAll().catch(() => null);
+  draw();
+}
+
+function nextModel() {
+  const { run } = known;
+  const missing = Object.entries(run?.missing ?? {}).map(([name, [has, needed]]) => el("li", {}, word(MISSING[name], { has, needed })));
+  return el(
+    "div",
+    { class: "model" },
+    el("p", {}, run ? word(OUTCOMES[run.outcome], { when: when(run.started), who: run.who }) : word("admin_run_never")),
+    missing.length > 0 && el("ul", {}, missing),
+    el("button", { class: "button", id: "improve", disabled: run?.outcome === "running", onclick: () => act(() => api.admin.improve(token(), language()), word("admin_started")) }, word("admin_improve")),
+  );
+}
+
+function asks() {
+  const label = el("select", { id: "asked-label" }, Object.entries(names).map(([id, name]) => el("option", { value: id }, name)));
+  const wanted = el("input", { id: "asked-number", type: "number", min: 1, max: 100000, value: 30, required: true, inputmode: "numeric" });
+  const begin = (event) => {
+    event.preventDefault();
+    act(() => api.admin.ask(token(), label.value, Number(wanted.value), language()), word("admin_asked"));
+  };
+  const one = ({ id, name, wanted: needed, has }) =>
+    el("li", {}, el("span", {}, word("campaign", { wanted: needed, name, has })), el("progress", { max: needed, value: Math.min(has, needed), "aria-label": name }), el("button", { class: "button quiet", "data-end": id, onclick: () => act(() => api.admin.askNoMore(token(), id, language()), word("admin_asked_no_more")) }, word("admin_ask_no_more")));
+  return el(
+    "div",
+    { class: "model" },
+    running.length > 0 && el("ul", { class: "campaigns" }, running.map(one)),
+    known.weak.length > 0 && el("p", {}, word("admin_weak", { names: known.weak.map((id) => names[id] ?? id).join(", ") })),
+    el("form", { class: "deeds", onsubmit: begin }, el("label", {}, word("admin_ask_what"), label), el("label", {}, word("admin_ask_number"), wanted), el("button", { class: "button", id: "ask-for" }, word("admin_ask"))),
+  );
+}
+
+/** Accuracy by month with its interval, drawn; the same as numbers below. */
+function inUseOverTime() {
+  const months = known.in_use;
+  const [width, height, left] = [320, 150, 34];
+  const x = (n) => left + ((n + 0.5) * (width - left)) / months.length;
+  const y = (share) => 10 + (1 - share) * (height - 20);
+  const grid = [0, 0.5, 1].map((share) => [svg("line", { x1: left, x2: width, y1: y(share), y2: y(share), class: "grid" }), svg("text", { x: left - 5, y: y(share) + 4 }, `${100 * share}`)]);
+  const dots = months.map(({ answers, right, low, high }, n) => [svg("line", { x1: x(n), x2: x(n), y1: y(low), y2: y(high), class: "interval" }), svg("circle", { cx: x(n), cy: y(right / answers), r: 4 })]);
+  const rows = months.map(({ month, answers, right, low, high }) => [month, String(answers), percent(right / answers), `${percent(low)} – ${percent(high)}`]);
+  return el(
+    "div",
+    { class: "model" },
+    el("p", { class: "muted small" }, word("admin_in_use_detail")),
+    svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "over-time", "aria-hidden": "true" }, grid.flat(), dots.flat()),
+    table(word("admin_accuracy_in_use"), ["", word("admin_asked_about"), word("admin_accuracy"), "95 %"], rows),
+  );
+}
+
+function card(model) {
+  const { id, name, version, state, created, parent, figures, shadow, withdrawn, erased } = model;
+  const title = `model-${id}`;
+  return el(
+    "article",
+    { class: `model ${state}`, "aria-labelledby": title },
+    el("header", {}, el("h3", { id: title }, version), el("span", { class: "tag" }, word(erased ? "admin_erased" : STATES[state]))),
+    el("p", { class: "muted small" }, word(parent ? "admin_taught_from" : "admin_made", { name, when: when(created), parent: parent && versionOf(parent) })),
+    withdrawn > 0 && !erased && el("p", { class: "warning" }, word("admin_withdrawn", { count: withdrawn })),
+    figures && measured(figures),
+    shadow.length > 0 && beside(shadow),
+    !erased && deeds(model),
+  );
+}
+
+function deeds({ id, version, state }) {
+  const deed = (to, key, primary = false) =>
+    el("button", { class: primary ? "button primary" : "button", "data-to": to, onclick: () => act(() => api.admin.change(token(), id, to, known.seen, language()), word("admin_changed", { version, state: word(STATES[to]) })) }, word(key, { version }));
+  if (state === "in_use") {
+    const before = known.models.find((each) => each.id === known.back && !each.erased);
+    if (!before) return null;
+    const goBack = () => act(() => api.admin.change(token(), before.id, "in_use", known.seen, language()), word("admin_changed", { version: before.version, state: word(STATES.in_use) }));
+    return el("div", { class: "deeds" }, el("button", { class: "button", id: "go-back", onclick: goBack }, word("admin_back", { version: before.version })));
+  }
+  const use = deed("in_use", "admin_use", state !== "retired");
+  if (state === "shadow") return el("div", { class: "deeds" }, use, deed("candidate", "admin_unshadow"));
+  return el("div", { class: "deeds" }, use, deed("shadow", "admin_into_shadow"), state === "candidate" && deed("retired", "admin_retire"));
+}
+
+function measured({ before, contributors, photos, difference, held_out, bank, doubtful }) {
+  const rows = ["accuracy", "top2_accuracy", "coverage", "answered_accuracy"];
+  const words = { accuracy: "admin_accuracy", top2_accuracy: "admin_two", coverage: "admin_coverage", answered_accuracy: "admin_answered" };
+  const lines = (pair) => rows.map((row) => [word(words[row]), percent(pair.before[row]), percent(pair.after[row])]);
+  const recalls = Object.keys(held_out.after.recall).map((label) => [names[label] ?? label, percent(held_out.before.recall[label] ?? null), percent(held_out.after.recall[label])]);
+  const heads = ["", word("admin_before"), word("admin_this")];
+  const [low, high] = [points(difference.low), points(difference.high)];
+  return [
+    el("p", { class: difference.low > 0 ? "gain up" : difference.high < 0 ? "gain down" : "gain" }, el("strong", {}, word("admin_points", { points: points(difference.mean) })), ` ${word("admin_interval", { low, high })}`),
+    el("p", { class: "muted small" }, word("admin_from", { taught: photos[0], teachers: contributors[0], measured: photos[1], measurers: contributors[1], before: versionOf(before) })),
+    table(word("admin_held_out"), heads, lines(held_out)),
+    el("details", {}, el("summary", {}, word("admin_more")), table(word("admin_by_class"), heads, recalls), table(word("admin_bank"), heads, lines(bank))),
+    doubtful.length > 0 && el("p", { class: "warning" }, word("admin_doubtful", { who: doubtful.map((each) => `${each.contributor.slice(0, 8)} (${each.photos})`).join(", ") })),
+  ];
+}
+
+function beside(shadow) {
+  const rows = shadow.map((each) => [names[each.best] ?? each.best, String(each.photos), percent(each.agreement), percent(each.confidence), `${Math.round(1000 * each.seconds)} ms`]);
+  return table(word("admin_beside"), ["", word("admin_photos"), word("admin_agreement"), word("admin_sure"), word("admin_time")], rows);
+}
+
+function table(caption, heads, rows) {
+  const cells = ([first, ...rest]) => el("tr", {}, el("th", { scope: "row" }, first), rest.map((cell) => el("td", {}, cell)));
+  return el(
+    "div",
+    { class: "sideways", tabindex: 0, role: "region", "aria-label": caption },
+    el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, heads.map((head) => (head ? el("th", { scope: "col" }, head) : el("td", {}))))), el("tbody", {}, rows.map(cells))),
+  );
+}
+
+function history(changes) {
+  const line = ({ model, before, after, who, why, at }) =>
+    el("li", {}, el("time", { datetime: at, class: "muted small" }, when(at)), el("span", {}, word("admin_change", { version: versionOf(model), before: before ? word(STATES[before]) : "–", after: word(STATES[after]), who })), why && el("span", { class: "muted small" }, why));
+  return el("ol", { class: "history" }, changes.map(line));
+}
+
+/** Do something, say what came of it, and look again: somebody else may have changed something, too. */
+async function act(deed, said) {
+  try {
+    await deed();
+    await fetchAll();
+    draw();
+    say(said);
+  } catch (problem) {
+    if (problem.status === 401 || problem.status === 403) return drawDoor(word("admin_wrong_token"));
+    await fetchAll().catch(() => null);
+    draw();
+    document.getElementById("problem").textContent = problem.detail || word("broken");
+  }
+  main.querySelector("h1").focus();
+  return undefined;
+}
+
+leave.addEventListener("click", () => {
+  sessionStorage.removeItem(TOKEN);
+  drawDoor();
+});
+
+async function switchLanguage(wanted) {
+  await speak(wanted);
+  for (const button of document.querySelectorAll("[data-language]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.language === language()));
+    button.onclick = () => switchLanguage(button.dataset.language);
+  }
+  await (token() ? open() : drawDoor());
+}
+
+switchLanguage(firstLanguage());

@@ -1,0 +1,100 @@
+"""The page of admins: what they see, and one click back."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from ecosorter.decision import Thresholds
+from ecosorter.evaluation.metrics import score
+from ecosorter.serving.improving.figures import Difference, Doubtful, Figures, Pair
+from ecosorter.serving.store.models import Registered
+from ecosorter.serving.store.shadows import Beside
+from ecosorter.serving.store.tables import now
+from tests.serving.page.conftest import Service
+from tests.serving.page.test_quality import check
+from tests.serving.page.test_review import sign_in
+from tests.serving.store.test_models import add, seen
+from tests.tiny import CLASSES
+
+Visit = Callable[..., Page]
+
+
+def measured(right: int) -> Any:
+    """Return the scores of somebody who is right about the first of eight photos."""
+    import numpy as np  # noqa: PLC0415
+
+    labels = np.arange(8) % 4
+    answers = np.where(np.arange(8) < right, labels, (labels + 1) % 4)
+    logits = np.eye(4)[answers] * 3
+    groups = [f"person {n % 4}" for n in range(8)]
+    limits = Thresholds(confidence=0.5, conformal=0.9)
+    return score(logits, labels, CLASSES, temperature=1.0, thresholds=limits, groups=groups)
+
+
+def figures(before: Registered) -> dict[str, Any]:
+    return Figures(
+        before=str(before.id),
+        root=str(before.id),
+        contributors=(21, 6),
+        photos=(164, 48),
+        classes={"kaca": 41, "logam": 123},
+        left_out={},
+        held_out=Pair(before=measured(4), after=measured(7)),
+        difference=Difference(mean=0.375, low=0.12, high=0.55),
+        bank=Pair(before=measured(7), after=measured(6)),
+        doubtful=(Doubtful(contributor="0a1b2c3d" * 4, photos=12, contradicted=0.92, usual=0.2),),
+        fingerprint="0" * 64,
+    ).model_dump(mode="json")
+
+
+@pytest.fixture(scope="module")
+def admin(service: Service, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A token of an admin; a registry with a model in use, and a candidate that was measured."""
+    folder = tmp_path_factory.mktemp("models")
+    first = add(service.store, folder, "2026-11-27-0a1b2c3d", state="in_use")
+    second = add(service.store, folder, "2026-12-04-4e5f6071", parent=first.id, figures=figures(first))
+    add(service.store, folder, "2026-12-11-8293a4b5", parent=first.id)
+    service.store.shadows.add(second.id, {(now().date(), "plastik"): Beside(120, 96, 84.0, 70.0, 2.4)})
+    return service.store.tokens.create("Wayan", "admin")
+
+
+def test_a_reviewer_is_not_let_in(visit: Visit, service: Service, admin: str) -> None:
+    page = visit(path="/admin", errors_expected=True)
+    sign_in(page, service.token)
+    expect(page.locator(".error")).to_contain_text("tidak berperan admin")
+    assert page.evaluate("sessionStorage.length") == 0
+
+
+@pytest.mark.parametrize(("size", "language"), [("phone", "id"), ("desktop", "en")])
+def test_the_page_has_no_barriers(
+    visit: Visit, service: Service, admin: str, shots: Path, size: str, language: str
+) -> None:
+    page = visit(path="/admin", size=size, language=language)
+    check(page, "door")
+    sign_in(page, admin)
+    page.wait_for_selector(".model")
+    page.click("summary >> nth=0")
+    check(page, "models")
+    page.screenshot(path=shots / f"admin-{size}-{language}.png", full_page=True)
+
+
+def test_one_click_puts_a_model_into_use_and_one_goes_back(visit: Visit, service: Service, admin: str) -> None:
+    page = visit(path="/admin", language="en", errors_expected=True)
+    sign_in(page, admin)
+    page.wait_for_selector(".model.in_use")
+    expect(page.locator(".gain")).to_have_text("+37.5 points on other contributors (95 %: +12.0 to +55.0)")
+    expect(page.locator("#go-back")).to_have_count(0)
+    page.locator("article", has_text="4e5f6071").locator("[data-to=in_use]").click()
+    expect(page.locator(".model.in_use h3")).to_have_text("2026-12-04-4e5f6071")
+    page.click("#go-back")
+    expect(page.locator(".model.in_use h3")).to_have_text("2026-11-27-0a1b2c3d")
+    expect(page.locator(".history li").first).to_contain_text("Retired → In use, by Wayan")
+
+    other = next(model for model in service.store.models.all() if model.version.endswith("8293a4b5"))
+    service.store.models.change(other.id, "shadow", seen=seen(service.store), who="Made")
+    page.locator("article", has_text="4e5f6071").first.locator("[data-to=in_use]").click()
+    expect(page.locator("#problem")).to_contain_text("Somebody else has changed the models first")
+    expect(page.locator("article.shadow h3")).to_have_text("2026-12-11-8293a4b5")
