@@ -1,4 +1,4 @@
-"""A run that trains every layer, from folders of photos to a bundle, with MobileNetEdgeTPU of random weights."""
+"""A run that trains every layer, from folders of photos to a bundle, with small networks of random weights."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from ecosorter.training.results import RunResult
 from ecosorter.training.run import train
 from ecosorter.training.tracking.tracker import NoTracker
 from tests.training.boards import COLOURS, SMALL, STEPS, Stages, photos, recipe
-from tests.training.networks import edgetpu_file
+from tests.training.networks import edgetpu_file, resnet_folder
 from tests.training.several import as_node, nodes, started
 
 LEFT = ["bundle", "metrics.jsonl", "report.html", "result.json", "run.json"]
@@ -30,15 +30,16 @@ LEFT = ["bundle", "metrics.jsonl", "report.html", "result.json", "run.json"]
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("networks")
     photos(folder / "photos")
-    edgetpu_file(folder / "backbone.onnx")
+    resnet_folder(folder / "backbone")
+    edgetpu_file(folder / "edgetpu.onnx")
     return folder
 
 
-def run(place: Path, out: str, stages: Stages, **more: object) -> RunResult:
+def run(place: Path, out: str, stages: Stages, backbone: str = "backbone", **more: object) -> RunResult:
     return train(
         [place / "photos"],
         place / out,
-        recipe("finetune", place / "backbone.onnx", **{"evaluation.folds": 2, **more}),
+        recipe("finetune", place / backbone, **{"evaluation.folds": 2, **more}),
         Cache(place / "cache"),
         NoTracker(),
         language="id",
@@ -106,7 +107,7 @@ def shipped(place: Path) -> RunResult:
     """Every layer trained, sources left out, 8-bit integers, signals, a bank."""
     export = {f"export.{key}": True for key in ("int8", "ood", "bank")}
     leave = {"evaluation.protocol": "leave-sources-out", "features.imagenet_scores": True}
-    return run(place, "shipped", Stages(), **leave, **export)
+    return run(place, "shipped", Stages(), "edgetpu.onnx", **leave, **export)
 
 
 def test_every_source_is_answered_by_a_network_that_never_saw_it(place: Path, shipped: RunResult) -> None:
@@ -139,13 +140,13 @@ def test_the_bundle_that_ships_is_small_and_has_signals_and_a_bank(place: Path, 
 
 
 def test_one_source_alone_is_to_be_measured_by_folds(place: Path, tmp_path: Path) -> None:
-    chosen = recipe("finetune", place / "backbone.onnx", **{"evaluation.protocol": "leave-sources-out"})
+    chosen = recipe("finetune", place / "backbone", **{"evaluation.protocol": "leave-sources-out"})
     with pytest.raises(DatasetError, match="--folds"):
         train([place / "photos/floor"], tmp_path / "run", chosen, Cache(place / "cache"), NoTracker())
 
 
 def test_a_network_is_measured_on_a_test_part_and_on_held_out_sources_like_a_head(place: Path) -> None:
-    chosen = recipe("finetune", place / "backbone.onnx", **{"evaluation.protocol": "holdout", "split.test": 0.3})
+    chosen = recipe("finetune", place / "backbone", **{"evaluation.protocol": "holdout", "split.test": 0.3})
     given = [place / "photos"], place / "holdout", chosen, Cache(place / "cache"), NoTracker()
     result = train(*given, hold_out=["board"])
     assert result.protocol == "holdout"
@@ -184,7 +185,7 @@ def test_two_nodes_train_together_and_the_first_one_writes(place: Path, folds: R
 def command(place: Path, out: str, **more: object) -> list[str]:
     settings = {**SMALL, **STEPS, **more}
     flags = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
-    words = ["train", str(place / "photos"), "--recipe", "finetune", "--backbone", str(place / "backbone.onnx")]
+    words = ["train", str(place / "photos"), "--recipe", "finetune", "--backbone", str(place / "backbone")]
     return [*words, "--folds", "2", "--lang", "en", "--out", str(place / out), *flags]
 
 
