@@ -6,7 +6,7 @@ APP := .venv/.app
 READY := .venv/.ready
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: run test check model bench clean
+.PHONY: run test check measure model bench clean
 
 run: $(APP)  ## The app, with the model that ships in the package
 	$(BIN)/ecosorter serve
@@ -19,6 +19,10 @@ check: $(READY)  ## Style, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+measure: $(READY)  ## The figures of card and README, measured again; tells whether the model ships; goes on where it was cut off
+	$(BIN)/ecosorter train ../shared/photos --recipe ecosorter --out runs/ecosorter
+	$(BIN)/python tools/figures.py runs/ecosorter/bundle
 
 model: $(READY)  ## The model that ships, trained again from the photos; goes on where it was cut off
 	$(BIN)/ecosorter train ../shared/photos --recipe ecosorter --out runs/ecosorter

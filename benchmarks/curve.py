@@ -1,16 +1,15 @@
-"""What more photos would bring: macro recall on sources never seen, against what there is to learn from.
+"""What more photos would bring: the yardstick against what there is to learn from.
 
-The measure of the recipe `ecosorter` (evaluation/out_of_fold.py), with its groups of sources that are left out, when
-the head is fitted (a) to photos of so many of the other sources, drawn at random, and (b) to photos of all other
-sources, but at most so many of each class from each. Tables and plot are written to test-output/bench/curve.{md,png}.
-
-It is a proxy: the body is the pretrained network as it came, of which nothing but the head is fitted. Fine-tuning it
-anew for each point would take a day, and gives about the same on sources never seen (docs/experiments.md).
+The measure of the recipe `ecosorter` (evaluation/unseen.py), on the features that ship, when the head is fitted (a) to
+photos of so many of the other sources, drawn at random, (b) to those of so many groups of sources that share no
+photographer, and (c) to photos of all other sources, but at most so many of each class from each. To be quick, the
+groups that count are left out in a few lots, not one by one, so there is a little less to learn from than for the card.
+Tables and plot are written to test-output/bench/curve.{md,png}.
 """
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,21 +23,21 @@ from ecosorter.cli.bars import Bars
 from ecosorter.datasets.cache import Cache
 from ecosorter.datasets.dataset import read_dataset
 from ecosorter.datasets.photoset import PhotoSet, usable_photos
-from ecosorter.evaluation.metrics import macro_recall
-from ecosorter.evaluation.protocols import groups_left_out, promise_weights
+from ecosorter.evaluation.protocols import counting_classes, counting_sources, groups_left_out
 from ecosorter.progress import Progress
 from ecosorter.training.backbones.find import find_backbone
 from ecosorter.training.fit.linear_probe import fit_linear
 from ecosorter.training.front import Front
 from ecosorter.training.recipe import Recipe, load_recipe
+from ecosorter.training.run import range_photos
 
 RESULTS = Path("test-output/bench")
-SOURCES = (2, 4, 8, 12)
-PHOTOS = (5, 10, 20, 50)
-DRAWS = 5
-_KEPT_AT_ONCE = 256  # photos
+SOURCES = (8, 16, 32)
+PHOTOGRAPHERS = (8, 16, 32)
+PHOTOS = (5, 20, 60)
+DRAWS = 3
+LOTS = 4
 _STEADY = 3  # points of the line: few sources lack whole classes, and what the next one brings is then a class
-LARGEST = "trashnet"  # shown by itself as well: small sources show few objects, and measure luck
 
 Rows = NDArray[np.int64]
 Choose = Callable[[PhotoSet, Rows, np.random.Generator], Rows]
@@ -50,14 +49,14 @@ class Point:
 
     Attributes:
         name: of the choice.
-        mean: of the macro recalls of all sources that were left out, a number for each draw.
-        largest: the macro recall of the largest source, likewise.
+        mean: of the macro recalls of the sources that count and that choices may look at, a number for each draw.
+        aside: of those that no choice looks at, likewise.
         sources, photos, classes: to learn from, mean over groups and draws.
     """
 
     name: str
     mean: list[float]
-    largest: list[float]
+    aside: list[float]
     sources: float
     photos: float
     classes: float
@@ -67,6 +66,16 @@ def some_sources(photos: PhotoSet, rows: Rows, random: np.random.Generator, *, n
     """Choose all photos of so many sources."""
     names = np.array([photos.rows[row].source for row in rows])
     return rows[np.isin(names, random.permutation(np.unique(names))[:number])]
+
+
+def some_photographers(
+    photos: PhotoSet, rows: Rows, random: np.random.Generator, *, number: int, groups: Sequence[Sequence[str]]
+) -> Rows:
+    """Choose all photos of so many groups of sources that share no photographer."""
+    names = np.array([photos.rows[row].source for row in rows])
+    there = [group for group in groups if np.isin(group, names).any()]
+    chosen = [name for place in random.permutation(len(there))[:number] for name in there[place]]
+    return rows[np.isin(names, chosen)]
 
 
 def some_photos(photos: PhotoSet, rows: Rows, random: np.random.Generator, *, number: int) -> Rows:
@@ -96,26 +105,29 @@ def measured(
         recipe: the groups, and how the head is held.
     """
     labels, sources = photos.labels, np.array([row.source for row in photos.rows])
-    counting = sources[promise_weights([row.label for row in photos.rows], sources.tolist()) > 0]
-    groups = groups_left_out(recipe.evaluation.left_out, sources.tolist())
-    mean, largest, learned = [], [], []
+    counting = counting_sources([row.label for row in photos.rows], sources.tolist())
+    groups = [g for g in groups_left_out(recipe.evaluation.left_out, sources.tolist()) if counting.intersection(g)]
+    mean, aside, learned = [], [], []
     for draw in range(draws):
         recall: dict[str, float] = {}
-        for group in groups:
-            if not np.isin(group, counting).any():  # it could not show anything
-                continue
-            others, away = photos.hold_out(group)
-            rows = choose(photos, others, np.random.default_rng([draw, len(recall)]))
+        for lot in range(min(LOTS, len(groups))):
+            others, away = photos.hold_out([name for group in groups[lot::LOTS] for name in group])
+            rows = choose(photos, others, np.random.default_rng([draw, lot]))
             learned.append([len(np.unique(values)) for values in (sources[rows], rows, labels[rows])])
             answer = _head(views[rows, 0], labels[rows], sources[rows], len(photos.classes), recipe)
-            for source, mine in away.items():
-                if source not in counting:
-                    continue
-                recall[source] = macro_recall(answer(views[mine].mean(axis=1)), labels[mine])
-        mean.append(float(np.mean(list(recall.values()))))
-        largest.append(recall.get(LARGEST, np.nan))
-    print(f"- {name}: {np.mean(mean):.3f}", flush=True)
-    return Point(name, mean, largest, *np.mean(learned, axis=0).tolist())
+            for source in counting.intersection(away):
+                recall[source] = _recall(answer(views[away[source]].mean(axis=1)), labels[away[source]])
+        kept = set(recipe.evaluation.aside)
+        mean.append(float(np.mean([value for source, value in recall.items() if source not in kept])))
+        aside.append(float(np.mean([value for source, value in recall.items() if source in kept] or [np.nan])))
+    print(f"- {name}: {np.mean(mean):.3f}, aside {np.mean(aside):.3f}", flush=True)
+    return Point(name, mean, aside, *np.mean(learned, axis=0).tolist())
+
+
+def _recall(answers: Rows, labels: Rows) -> float:
+    """Return the mean recall of the classes over which a source counts."""
+    counted = counting_classes({str(label): int((labels == label).sum()) for label in np.unique(labels)})
+    return float(np.mean([(answers[labels == int(label)] == int(label)).mean() for label in counted]))
 
 
 def _head(
@@ -140,13 +152,13 @@ def features(photos: PhotoSet, recipe: Recipe, cache: Cache, progress: Progress)
     """Return what the pretrained body sees in each photo ``[n, views, d]``, from the cache where it is there."""
     backbone = find_backbone(recipe.features.backbone)
     spec = recipe.features.preprocess or backbone.preprocess()[0]
-    front = Front(backbone, spec, recipe, photos.files, photos.classes, cache)
+    front = Front(backbone, spec, recipe, photos.files, range_photos(photos, recipe), photos.classes, cache)
     with progress.stage("features", len(photos.rows)) as advance:
         found = front.features(advance, spec.zooms)
     return found.reshape(len(found), len(spec.zooms), -1).astype(np.float32, copy=False)
 
 
-def report(by_sources: Sequence[Point], by_photos: Sequence[Point], photos: PhotoSet) -> str:
+def report(curves: Mapping[str, Sequence[Point]], photos: PhotoSet) -> str:
     """Return the tables, and what they say of more sources."""
 
     def rows(points: Sequence[Point]) -> list[list[str]]:
@@ -158,34 +170,29 @@ def report(by_sources: Sequence[Point], by_photos: Sequence[Point], photos: Phot
                 f"{point.classes:.1f}",
                 *(
                     f"{np.mean(draws):.3f}" + (f" ± {np.std(draws):.3f}" if len(draws) > 1 else "")
-                    for draws in (point.mean, point.largest)
+                    for draws in (point.mean, point.aside)
                 ),
             ]
             for point in points
         ]
 
-    head = ["", "sources", "photos", "classes", "mean of sources", LARGEST]
-    mean, largest = (_gain(by_sources, key) for key in ("mean", "largest"))
+    head = ["sources", "photos", "classes", "yardstick", "sources set aside"]
+    first = next(iter(curves.values()))
+    mean, aside = (_gain(first, key) for key in ("mean", "aside"))
+    tables = "\n\n".join(f"{table([f'{words}, at most', *head], rows(points))}" for words, points in curves.items())
     return f"""# What more photos would bring, measured by `python -m benchmarks.curve`
 
 {machine()}
 
-Macro recall on sources that were left out, mean and standard deviation over {len(by_sources[0].mean)} draws, of
-{len(photos.rows):,} photos of {len(photos.sources)} sources. A proxy: the pretrained network as it came with a fitted
-head, not the fine-tuned one. "sources", "photos" and "classes" are what there was to learn from, mean over the groups
-that were left out.
+Mean macro recall of sources that were left out, over those that choices look at and over those set aside; mean and
+standard deviation over {len(first[0].mean)} draws, of {len(photos.rows):,} photos of {len(photos.sources)} sources.
+"sources", "photos" and "classes" are what there was to learn from, mean over the lots that were left out.
 
-## (a) Photos of some of the other sources
+{tables}
 
-{table(["sources at most", *head[1:]], rows(by_sources))}
-
-## (b) Photos of all other sources, but only some of each class of each source
-
-{table(["photos at most", *head[1:]], rows(by_photos))}
-
-A straight line through the last {_STEADY} points of (a), where next to no class is missing, over the logarithm of the
-number of sources: each doubling brings {mean:+.3f} to the mean and {largest:+.3f} to {LARGEST}. Nobody knows whether
-that goes on.
+A straight line through the last {_STEADY} points of the first table, over the logarithm of the number of sources: each
+doubling brings {mean:+.3f} to the yardstick and {aside:+.3f} to the sources set aside. Nobody knows whether that goes
+on.
 """
 
 
@@ -196,22 +203,39 @@ def _gain(points: Sequence[Point], key: str) -> float:
     return float(np.polyfit(np.log2([point.sources for point in last]), values, 1)[0])
 
 
-def plot(by_sources: Sequence[Point], by_photos: Sequence[Point], path: Path) -> None:
-    """Draw both curves side by side."""
-    figure = Figure(figsize=(8, 3.2), dpi=100, layout="constrained")
-    left, right = figure.subplots(1, 2, sharey=True)
-    words = "sources to learn from", "photos at most, of a class of a source"
-    for axes, points, title in ((left, by_sources, words[0]), (right, by_photos, words[1])):
-        for key, label in (("mean", "mean of sources"), ("largest", LARGEST)):
+def plot(curves: Mapping[str, Sequence[Point]], path: Path) -> None:
+    """Draw the curves side by side."""
+    figure = Figure(figsize=(9, 3.2), dpi=100, layout="constrained")
+    panels = figure.subplots(1, len(curves), sharey=True)
+    for axes, (words, points) in zip(panels, curves.items(), strict=True):
+        for key, label in (("mean", "yardstick"), ("aside", "set aside")):
             values = [getattr(point, key) for point in points]
             centres, spreads = [np.mean(each) for each in values], [np.std(each) for each in values]
             axes.errorbar(range(len(points)), centres, spreads, marker="o", capsize=3, label=label)
         axes.set_xticks(range(len(points)), [point.name for point in points])
-        axes.set_xlabel(title)
+        axes.set_xlabel(words)
         axes.grid(alpha=0.3)
-    left.set_ylabel("macro recall, sources never seen")
-    left.legend()
+    panels[0].set_ylabel("macro recall, sources never seen")
+    panels[0].legend()
     figure.savefig(path)
+
+
+def measure(photos: PhotoSet, views: NDArray[np.float32], recipe: Recipe, draws: int) -> dict[str, list[Point]]:
+    """Measure every point of the three curves; all of them end with everything there is."""
+    whole = measured("all", lambda _, rows, __: rows, 1, photos, views, recipe)
+    groups = groups_left_out(recipe.evaluation.left_out, [row.source for row in photos.rows])
+    ways: dict[str, tuple[Callable[..., Rows], Sequence[int]]] = {
+        "sources": (some_sources, SOURCES),
+        "photographers or groups of them": (partial(some_photographers, groups=groups), PHOTOGRAPHERS),
+        "photos of a class of a source": (some_photos, PHOTOS),
+    }
+    return {
+        words: [
+            *(measured(str(n), partial(choose, number=n), draws, photos, views, recipe) for n in numbers),
+            whole,
+        ]
+        for words, (choose, numbers) in ways.items()
+    }
 
 
 def main() -> int:
@@ -222,20 +246,11 @@ def main() -> int:
     with Bars() as bars:
         photos = usable_photos(read_dataset([options.folder]), cache, bars)
         views = features(photos, recipe, cache, bars)
-    whole = measured("all", lambda _, rows, __: rows, 1, photos, views, recipe)
-
-    def curve(choose: Callable[..., Rows], numbers: Sequence[int]) -> list[Point]:
-        points = [
-            measured(str(number), partial(choose, number=number), options.draws, photos, views, recipe)
-            for number in numbers
-        ]
-        return [*points, whole]
-
-    by_sources, by_photos = curve(some_sources, SOURCES), curve(some_photos, PHOTOS)
-    text = report(by_sources, by_photos, photos)
+    curves = measure(photos, views, recipe, options.draws)
+    text = report(curves, photos)
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / "curve.md").write_text(text, encoding="utf-8")
-    plot(by_sources, by_photos, RESULTS / "curve.png")
+    plot(curves, RESULTS / "curve.png")
     print(f"\n{text}\nWritten to {RESULTS / 'curve.md'} and curve.png.")
     return 0
 

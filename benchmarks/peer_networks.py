@@ -1,8 +1,8 @@
 """One network in every form that `benchmarks.peers` compares: MobileNetV2 with the same head of the seven classes.
 
 ``python -m benchmarks.peer_networks BACKBONE PHOTOS OUT`` writes to OUT: transformers/, for transformers and torch;
-bundle/, our float bundle, whose model.onnx also serves plain ONNX Runtime; int8/, the same in 8 bits; int8-views/,
-which looks at as many views of a photo as the model that ships does. And the photos: large/, enlarged to 12 megapixels.
+bundle/, our float bundle, whose model.onnx also serves plain ONNX Runtime; int8/, the same in 8 bits. And the photos:
+large/, enlarged to 12 megapixels.
 
 The head is fitted to some of PHOTOS, which lie in folders named by class: the answers of a random one would hang on
 every bit.
@@ -23,7 +23,7 @@ from benchmarks import serving_bundle
 from benchmarks.serving import large_photos
 from benchmarks.timing import evenly
 from ecosorter import Classifier
-from ecosorter.bundle import read_bundle, shipped_bundles, write_bundle
+from ecosorter.bundle import read_bundle, write_bundle
 from ecosorter.photos import find_photos
 from ecosorter.training.export.quantize import quantize
 
@@ -48,11 +48,8 @@ def main(backbone: Path, photos: Path, out: Path) -> None:
     full = read_bundle(out / "bundle")
     ranges = np.array_split(pixels[:: len(pixels) // _RANGES], _RANGES // _BATCH)
     small = quantize(full.model_path.read_bytes(), ranges)
-    views = read_bundle(shipped_bundles()[0]).info.preprocess.zooms
-    for name, zooms in (("int8", (1.0,)), ("int8-views", views)):
-        rule = full.info.preprocess.model_copy(update={"zooms": zooms})
-        info = full.info.model_copy(update={"name": name, "preprocess": rule})
-        write_bundle(out / name, small, info, "# MobileNetV2\n\nFor benchmarks only.\n", replace=True)
+    info = full.info.model_copy(update={"name": "int8"})
+    write_bundle(out / "int8", small, info, "# MobileNetV2\n\nFor benchmarks only.\n", replace=True)
 
 
 def fitted(classifier: Classifier, pixels: NDArray[np.uint8], labels: Sequence[str]) -> Tensor:

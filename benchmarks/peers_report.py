@@ -7,9 +7,10 @@ from pathlib import Path
 from benchmarks.installed import installed_bytes
 from benchmarks.timing import Measured, table
 
+SHIPPED = "shipped"  # another network than that of the other ways, and larger
 WAYS = {
+    SHIPPED: "the model that ships, as it comes",
     "int8": "ours, int8",
-    "int8-views": "ours, int8, the shipped model's views",
     "float": "ours, float32",
     "onnxruntime": "ONNX Runtime and Pillow, float32",
     "torch": "torch eager and a DataLoader",
@@ -32,6 +33,7 @@ ENGINES = {
 }
 NETWORKS = {"shipped": "the network that ships", "mobilenet_v2": "MobileNetV2"}
 WANTED = {"12 megapixels": 5.0, "384 pixels": 8.0}  # times the photos a second of the pipeline
+WANTED_SHIPPED = {"384 pixels": 6.0}  # the same, of the model that ships
 WANTED_ALONE = 4.0  # times the photos a second of torch, the network alone
 
 
@@ -57,15 +59,12 @@ def pipeline_rate(ways: Mapping[str, Steady]) -> float:
     return max(ways[way].rate for way in PIPELINES)
 
 
-def photos_table(
-    kind: str, ways: Mapping[str, Steady], multiplications: int, limits: Mapping[str, float], shipped_views: int
-) -> str:
+def photos_table(kind: str, ways: Mapping[str, Steady], multiplications: int, limits: Mapping[str, float]) -> str:
     """One kind of photos as text."""
     rows = []
     for way, name in WAYS.items():
         here = ways[way]
         limit = limits["int8" if way.startswith("int8") else "float"] / multiplications
-        views = shipped_views if way.endswith("views") else 1
         same = sum(one == other for one, other in zip(here.best, ways["pipeline"].best, strict=True))
         rows.append(
             [
@@ -74,8 +73,8 @@ def photos_table(
                 f"{here.rate / pipeline_rate(ways):.1f} x",
                 f"{here.single * 1000:.0f} ms",
                 f"{ways['pipeline'].single / here.single:.1f} x",
-                f"{here.rate * views / limit:.1%} of {limit:,.0f}",
-                f"{same / len(here.best):.0%}",
+                "-" if way == SHIPPED else f"{here.rate / limit:.1%} of {limit:,.0f}",
+                "-" if way == SHIPPED else f"{same / len(here.best):.0%}",
             ]
         )
     head = ["", "photos a second", "times the pipeline", "one photo", "faster by", "of the limit", "same answer"]
@@ -140,10 +139,11 @@ def verdicts(
     """Return each aim in words, and whether it is met."""
     found = {}
     for kind, ways in steadily.items():
-        wanted = WANTED[kind]
-        ratio, views = (ways[way].rate / pipeline_rate(ways) for way in ("int8", "int8-views"))
-        words = f"{kind}: {ratio:.1f} times the pipeline (at least {wanted:.0f}); the shipped views {views:.1f}"
-        found[words] = ratio >= wanted
+        for way, aims in (("int8", WANTED), (SHIPPED, WANTED_SHIPPED)):
+            if wanted := aims.get(kind):
+                ratio = ways[way].rate / pipeline_rate(ways)
+                words = f"{kind}, {WAYS[way]}: {ratio:.1f} times the pipeline (at least {wanted:.0f})"
+                found[words] = ratio >= wanted
     for network, engines in networks.items():
         for batch, rate in engines["int8"].rates.items():
             ratio = rate / engines["torch"].rates[batch]

@@ -99,6 +99,45 @@ def test_several_views_are_averaged(tmp_path: Path) -> None:
     assert model.classify([shown])[0].probabilities == pytest.approx(expected(colour), abs=0.01)
 
 
+def framed(outer: str, inner: str) -> bytes:
+    """A photo of one class's colour; in its middle, which is all that the inner view shows, of another's."""
+    image = Image.new("RGB", (64, 64), COLOURS[outer])
+    image.paste(COLOURS[inner], (16, 16, 48, 48))
+    return encoded(image, "PNG")
+
+
+def test_a_sure_first_view_answers_alone(tmp_path: Path) -> None:
+    spec = PreprocessSpec(
+        size=8, resize="stretch", mean=(0, 0, 0), std=(1, 1, 1), interpolation="box", zooms=(1.0, 0.5)
+    )
+    photos = [photo(COLOURS["kaca"]), framed("organik", "plastik"), framed("kaca", "kaca"), framed("organik", "kaca")]
+
+    def classified(number: int, **changes: Any) -> list[Prediction]:
+        thresholds = Thresholds(**({"confidence": 0.2, "conformal": 0.9} | changes))
+        folder = tiny_bundle(tmp_path / str(number), preprocess=spec, thresholds=thresholds).folder
+        return Classifier.load(folder).classify(photos)
+
+    always, whole = classified(0), Classifier.load(tiny_bundle(tmp_path / "whole").folder).classify(photos)
+    first = [found.confidence or 0 for found in whole]
+    assert first[0] == first[2] > first[3] > first[1]
+    between = (first[3] + first[1]) / 2
+    some = classified(1, first_view=between)
+    assert [found.probabilities for found in some] == [
+        whole[0].probabilities,
+        always[1].probabilities,
+        whole[2].probabilities,
+        whole[3].probabilities,
+    ]
+    assert some[3].probabilities != always[3].probabilities
+    assert classified(2, first_view=first[3])[3].probabilities == whole[3].probabilities  # at least so sure
+    assert classified(3, first_view=1) == always
+    # What the first view takes for no waste is looked at further: the middle of this photo is bright.
+    photos[1] = framed("logam", "kaca")
+    found = classified(4, first_view=0, signals={"light": 0.5})
+    assert [one.reason for one in found] == ["confident"] * 4
+    assert [found[number].probabilities for number in (0, 2, 3)] == [whole[n].probabilities for n in (0, 2, 3)]
+
+
 @pytest.mark.parametrize(("colour", "reason"), [((255, 255, 255), "confident"), ((60, 60, 60), "no_waste")])
 def test_too_weak_a_signal_is_no_waste(tmp_path: Path, colour: tuple[int, int, int], reason: str) -> None:
     thresholds = Thresholds(confidence=0.5, conformal=0.5, signals={"light": 0.3})

@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.curve import Point, measured, plot, report, some_photos, some_sources
+from benchmarks.curve import Point, measured, plot, report, some_photographers, some_photos, some_sources
 from ecosorter.datasets.dataset import PhotoRow
 from ecosorter.datasets.photoset import PhotoSet, SourceCount
 from ecosorter.training.recipe import Recipe, load_recipe
 
 SOURCES = ("a", "b", "c", "d", "e", "f")
-CLASSES = ("kaca", "logam")
+CLASSES = ("kaca", "logam", "plastik")
+GROUPS = [["a", "b"], ["c", "d"], ["e", "f"]]
 EACH = 12  # photos of a class of a source
 
 
@@ -28,8 +29,8 @@ def photoset() -> PhotoSet:
 
 
 def recipe() -> Recipe:
-    groups = [["a", "b"], ["c", "d"], ["e", "f"]]
-    return load_recipe("ecosorter", overrides={"evaluation.left_out": groups, "head.c": 1})
+    rule = {"evaluation.left_out": GROUPS, "evaluation.aside": ["e", "f"], "head.c": 1}
+    return load_recipe("ecosorter", overrides=rule)
 
 
 def seen(photos: PhotoSet) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
@@ -53,24 +54,31 @@ def points() -> tuple[Point, Point]:
 
 def test_whole_sources_are_chosen() -> None:
     photos = photoset()
-    rows = some_sources(photos, np.arange(48), np.random.default_rng(0), number=1)
-    assert len(rows) == 2 * EACH
+    rows = some_sources(photos, np.arange(72), np.random.default_rng(0), number=1)
+    assert len(rows) == 3 * EACH
     assert len({photos.rows[row].source for row in rows}) == 1
 
 
 def test_so_many_photos_of_each_class_of_each_source_are_chosen() -> None:
     photos = photoset()
-    rows = some_photos(photos, np.arange(24, 72), np.random.default_rng(0), number=5)
-    assert len(rows) == len(set(rows.tolist())) == 2 * 2 * 5
-    assert rows.min() >= 24
-    assert rows.max() < 72
-    assert len(some_photos(photos, np.arange(24), np.random.default_rng(0), number=500)) == 24
+    rows = some_photos(photos, np.arange(36, 108), np.random.default_rng(0), number=5)
+    assert len(rows) == len(set(rows.tolist())) == 2 * 3 * 5
+    assert rows.min() >= 36
+    assert rows.max() < 108
+    assert len(some_photos(photos, np.arange(36), np.random.default_rng(0), number=500)) == 36
+
+
+def test_whole_groups_of_photographers_are_chosen() -> None:
+    photos = photoset()
+    rows = some_photographers(photos, np.arange(108), np.random.default_rng(0), number=1, groups=GROUPS)
+    assert sorted({photos.rows[row].source for row in rows}) in GROUPS
+    assert len(rows) == 2 * 3 * EACH
 
 
 def test_more_sources_to_learn_from_find_more() -> None:
     few, all_of_them = points()
-    assert (few.sources, few.photos, few.classes) == (1, 2 * EACH, 2)
-    assert (all_of_them.sources, all_of_them.photos) == (4, 8 * EACH)
+    assert (few.sources, few.photos, few.classes) == (1, 3 * EACH, 3)
+    assert (all_of_them.sources, all_of_them.photos) == (4, 12 * EACH)
     assert np.mean(all_of_them.mean) > np.mean(few.mean)
     assert np.std(all_of_them.mean) == pytest.approx(0)  # there are no more: every draw is the same
 
@@ -79,13 +87,13 @@ def test_a_single_class_to_learn_from_is_the_only_answer() -> None:
     photos = photoset()
     point = measured("one", lambda _, rows, __: rows[:EACH], 1, photos, seen(photos), recipe())
     assert point.classes == 1
-    assert point.mean == [0.5]
+    assert point.mean == point.aside == pytest.approx([1 / 3])
 
 
 def test_table_and_plot_show_every_point(tmp_path: Path) -> None:
     curve = points()
-    text = report(curve, curve, photoset())
+    text = report({"sources": curve, "photos": curve}, photoset())
     assert all(f"{np.mean(point.mean):.3f}" in text for point in curve)
-    assert "each doubling brings +" in text
-    plot(curve, curve, tmp_path / "curve.png")
+    assert "doubling brings +" in text
+    plot({"sources": curve, "photos": curve}, tmp_path / "curve.png")
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")

@@ -8,7 +8,7 @@ import pytest
 
 from ecosorter import Classifier, read_bundle
 from ecosorter.datasets.cache import Cache
-from ecosorter.decision import softmax
+from ecosorter.decision import combine_views, softmax
 from ecosorter.preprocess import decode_views
 from ecosorter.teaching.bank import read_bank
 from ecosorter.training.results import RunResult
@@ -65,7 +65,9 @@ def test_what_ships_says_what_its_features_and_head_say(place: Path, shipped: Ru
     assert logits.shape == (2, 3)
     bank = read_bank(bundle)
     assert np.abs(bank.features - features.mean(axis=0)).mean(axis=1).min() < 0.05  # it is one of the bank's rows
-    found = softmax(logits.mean(axis=0, keepdims=True), bundle.info.temperature)[0]
+    temperature, thresholds = bundle.info.temperature, bundle.info.thresholds
+    assert thresholds.first_view is not None
+    found = softmax(combine_views(logits[None], temperature, thresholds.first_view), temperature)[0]
     said = Classifier.load(bundle.folder).classify([file])[0].probabilities
     assert [said[name] for name in bundle.info.classes] == pytest.approx(found.tolist(), abs=1e-5)
 

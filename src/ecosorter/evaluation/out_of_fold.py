@@ -40,8 +40,10 @@ def calibrate(
         logits: ``[n, views, classes]``, of photos that the model never saw.
         labels: ``[n]``.
         rule: what is wanted of the answers.
-        places: ``[n]``, as for `fit_thresholds`; each counts the same.
+        places: ``[n]``, as for `fit_thresholds`; each counts the same. All from one where none counts.
     """
+    if places is not None and not (places >= 0).any():
+        places = None
     weights = None if places is None else weights_of(places)
     temperature = fit_temperature(logits.mean(axis=1), labels, weights)
     first_view = fit_first_view(logits, temperature, rule.changed_rate, weights)

@@ -54,6 +54,7 @@ def recalibrate(
         confidence=max(old.confidence, found.confidence),
         conformal=max(old.conformal, found.conformal),
         signals=old.signals,
+        first_view=old.first_view,
     )
     return temperature, thresholds
 

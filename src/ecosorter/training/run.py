@@ -144,13 +144,13 @@ def _learner(
         from ecosorter.training.fit.network_learner import NetworkLearner  # noqa: PLC0415  # it brings Lightning
 
         return NetworkLearner(photos, recipe, recipe.finetune, backbone, spec, folder.checkpoints, progress)
-    front = Front(backbone, spec, recipe, photos.files, _range_photos(photos, recipe), photos.classes, cache)
+    front = Front(backbone, spec, recipe, photos.files, range_photos(photos, recipe), photos.classes, cache)
     if recipe.by_steps:
         return SteppedHeadLearner(photos, front, recipe, folder.checkpoints, progress, pool)
     return LogisticHeadLearner(photos, front, recipe, progress)
 
 
-def _range_photos(photos: PhotoSet, recipe: Recipe) -> Files:
+def range_photos(photos: PhotoSet, recipe: Recipe) -> Files:
     """Return the photos that decide the ranges of 8-bit integers: of sources that count in nothing, where there are.
 
     So a source that is left out and measured has had no say in what ships.
