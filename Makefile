@@ -6,7 +6,7 @@ APP := .venv/.app
 READY := .venv/.ready
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: run test check measure model bench clean
+.PHONY: run test check measure model model-large bench clean
 
 run: $(APP)  ## The app, with the model that ships in the package
 	$(BIN)/ecosorter serve
@@ -28,6 +28,12 @@ model: $(READY)  ## The model that ships, trained again from the photos; goes on
 	$(BIN)/ecosorter train ../shared/photos --recipe ecosorter --out runs/ecosorter
 	mkdir -p src/ecosorter/models && rm -rf src/ecosorter/models/ecosorter
 	cp -r runs/ecosorter/bundle src/ecosorter/models/ecosorter
+
+# PHOTOS: where `ecosorter photos fetch` has put its sets.
+PHOTOS ?= photos
+
+model-large: $(READY)  ## A larger model, from those photos and fetched ones; needs the internet, once
+	$(BIN)/ecosorter train ../shared/photos $(PHOTOS) --recipe ecosorter-large --out runs/ecosorter-large
 
 bench: $(READY)  ## Speed beside the published way and beside peers, on real photos
 	$(BIN)/python -m benchmarks.training

@@ -28,7 +28,8 @@ from ecosorter.preprocess import PreprocessSpec
 MODEL, INFO, CARD, BANK, ATTRIBUTION = "model.onnx", "bundle.json", "README.md", "bank.npz", "ATTRIBUTION.csv"
 FORMAT = 2
 """What is written. Format 1, whose `metrics` had another form for each kind of recipe, is read too."""
-_LARGEST_BANK = 50_000_000  # bytes
+LARGEST_BANK = 50_000_000
+"""Bytes that a bank may have: it is read into memory."""
 
 
 def _check_utc(value: str) -> str:
@@ -118,11 +119,11 @@ class Bundle:
             raise BundleError(f"{path} is missing; copy the whole folder again.")
         try:
             with path.open("rb") as file:
-                content = file.read(_LARGEST_BANK + 1)
+                content = file.read(LARGEST_BANK + 1)
         except OSError as error:
             raise BundleError(f"{path} cannot be read: {error.strerror}.") from error
-        if len(content) > _LARGEST_BANK:
-            raise BundleError(f"{path} has more than {_LARGEST_BANK / 1e6:g} MB; copy the whole folder again.")
+        if len(content) > LARGEST_BANK:
+            raise BundleError(f"{path} has more than {LARGEST_BANK / 1e6:g} MB; copy the whole folder again.")
         if (found := _sha256(content)) != expected:
             raise BundleError(
                 f"{path} is not the bank that {INFO} was written for: its SHA-256 is {found[:12]}…, "

@@ -33,7 +33,7 @@ def photos(folder: Path) -> Path:
 
 def recipe(name: str, backbone: Path, **more: object) -> Recipe:
     """A built-in recipe of a network, made small."""
-    small = {"evaluation.left_out": [], "evaluation.aside": []} if name == "ecosorter" else STEPS
+    small = {"evaluation.left_out": [], "evaluation.aside": []} if name.startswith("ecosorter") else STEPS
     return load_recipe(name, overrides={**SMALL, **small, "features.backbone": str(backbone), **more})
 
 

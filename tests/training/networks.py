@@ -10,12 +10,16 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from transformers import (
+    Dinov2Config,
+    Dinov2Model,
     MobileNetV2Config,
     MobileNetV2ForImageClassification,
     MobileNetV2Model,
     ResNetConfig,
     ResNetForImageClassification,
     ResNetModel,
+    SiglipConfig,
+    SiglipModel,
     ViTConfig,
     ViTForImageClassification,
     ViTModel,
@@ -65,6 +69,22 @@ def vit_folder(folder: Path, *, classes: int = 0) -> Path:
     if classes:
         return _saved(_model(ViTModel, ViTForImageClassification, config, classes), folder, True)
     return _saved(ViTModel(config, add_pooling_layer=False), folder, True)
+
+
+def dinov2_folder(folder: Path) -> Path:
+    """DINOv2: a class token, and places that were learnt for a larger picture; 16 places of 24 numbers at 56 pixels."""
+    torch.manual_seed(0)
+    config = Dinov2Config(hidden_size=24, num_hidden_layers=1, num_attention_heads=2, image_size=70, patch_size=14)
+    return _saved(Dinov2Model(config), folder, True)
+
+
+def siglip_folder(folder: Path) -> Path:
+    """SigLIP: a network of photos and words, without a class token; 16 places of 16 numbers at 32 pixels."""
+    torch.manual_seed(0)
+    small = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    words = {"vocab_size": 8, "max_position_embeddings": 4, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+    config = SiglipConfig(text_config=small | words, vision_config=small | {"image_size": 32, "patch_size": 8})
+    return _saved(SiglipModel(config), folder, True)
 
 
 def _model(plain: Any, classifying: Any, config: Any, classes: int) -> torch.nn.Module:

@@ -44,10 +44,15 @@ class HuggingFace(Backbone):
     """A folder with `config.json` and `*.safetensors`."""
 
     def body(self) -> nn.Module:
-        """Load the torch module, without its classification layer."""
+        """Load the torch module, without its classification layer.
+
+        Of a network of photos and words, such as SigLIP, it is the part that sees photos.
+        """
         model = self._loaded("AutoModel")
-        if pooler := getattr(model, "pooler", None):
-            pooler.requires_grad_(False)  # it has weights in transformers only, whose pooler_output is not used
+        model = getattr(model, "vision_model", model)
+        for name in ("pooler", "head"):  # they have weights in transformers only, whose pooler_output is not used
+            if pooler := getattr(model, name, None):
+                pooler.requires_grad_(False)
         return MappedNetwork(model).eval()
 
     def imagenet(self) -> ImageNetLayer | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ecosorter.bundle import FORMAT, Bundle, BundleInfo, DataSource, write_bundle
+from ecosorter.bundle import FORMAT, LARGEST_BANK, Bundle, BundleInfo, DataSource, write_bundle
 from ecosorter.datasets.credits import attribution, forbids_commerce
 from ecosorter.datasets.photoset import Index, PhotoSet
 from ecosorter.decision import softmax
@@ -93,8 +93,9 @@ def export_bundle(
         model, thresholds, metrics["no_waste"] = add_signals(
             model, known, spec, calibration, photos.classes, recipe.seed, progress
         )
+    people = attribution(photos.rows[row] for row in seen)
     if recipe.export.bank:
-        room = recipe.export.max_bytes - _TEXT_BYTES - len(model)
+        room = min(recipe.export.max_bytes - _TEXT_BYTES - len(people or "") - len(model), LARGEST_BANK)
         bank = make_bank(features.mean(axis=1), labels, sources, photos.classes, room, seed=recipe.seed)
     data = _sources(result)
     info = BundleInfo(
@@ -112,7 +113,6 @@ def export_bundle(
         recipe=result.recipe,
         made_with=result.made_with,
     )
-    people = attribution(photos.rows[row] for row in seen)
     card = model_card(info, result, attributed=people is not None)
     return write_bundle(folder.bundle, model, info, card, bank=bank, attribution=people, replace=True)
 
