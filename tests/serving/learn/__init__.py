@@ -1,0 +1,1 @@
+"""The phone teaches itself as Python does."""
