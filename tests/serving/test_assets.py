@@ -30,6 +30,8 @@ def test_gzip_goes_to_those_who_want_it(accepted: str, zipped: bool) -> None:
     assert takes("gzip", accepted) is zipped
 
 
-@pytest.mark.parametrize(("accepted", "taken"), [("gzip, br", True), ("*", True), ("gzip", False), ("br;q=0, *", False)])
+@pytest.mark.parametrize(
+    ("accepted", "taken"), [("gzip, br", True), ("*", True), ("gzip", False), ("br;q=0, *", False)]
+)
 def test_brotli_goes_to_those_who_want_it(accepted: str, taken: bool) -> None:
     assert takes("br", accepted) is taken

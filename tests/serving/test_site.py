@@ -36,7 +36,12 @@ def test_what_is_compressed_beforehand_is_what_it_stands_beside(site: Path) -> N
 
 
 def test_the_page_is_small(site: Path) -> None:
-    first = [*site.glob("*.br"), *site.glob("texts/id*.br"), *site.glob("static/**/*.br"), *site.glob("data/[cs]*.id.json.br")]
+    first = [
+        *site.glob("*.br"),
+        *site.glob("texts/id*.br"),
+        *site.glob("static/**/*.br"),
+        *site.glob("data/[cs]*.id.json.br"),
+    ]
     assert sum(path.stat().st_size for path in first) <= 110_000
 
 

@@ -91,7 +91,9 @@ def make_parts(bundle: Bundle, *, smallest: bool = False) -> Parts:
         "runtime": f"{_pinned()['package']} {_pinned()['version']}",
         "model": info.sha256,
         "info": {
-            **info.model_dump(mode="json", include={"name", "version", "classes", "preprocess", "temperature", "thresholds"}),
+            **info.model_dump(
+                mode="json", include={"name", "version", "classes", "preprocess", "temperature", "thresholds"}
+            ),
             "signals": list(info.thresholds.signals),  # in the order of the output of that name
         },
         "first": _FIRST,

@@ -1,4 +1,4 @@
-"""Pictures made on the spot, of every shape and kind that changes how they are read: 48 of them, the same every time."""
+"""Pictures made on the spot, of every shape and kind that changes how they are read; the same every time."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,18 @@ from tests.tiny import encoded
 EXACT = "PNG"
 """The format whose pixels a browser must give as Pillow does, byte for byte."""
 
-_SIDES = ((224, 224), (448, 448), (640, 480), (480, 640), (1024, 768), (301, 977), (1600, 40), (17, 9), (1, 1), (225, 223))
+_SIDES = (
+    (224, 224),
+    (448, 448),
+    (640, 480),
+    (480, 640),
+    (1024, 768),
+    (301, 977),
+    (1600, 40),
+    (17, 9),
+    (1, 1),
+    (225, 223),
+)
 
 
 def made_pictures() -> Iterator[tuple[str, bytes]]:
