@@ -1,9 +1,10 @@
 """The phone's engine beside ONNX Runtime itself and beside `ecosorter classify`, in one run.
 
-(a) one view of a photo: WebAssembly in headless Chromium, on one thread, beside native ONNX Runtime on one thread, and how far
-their logits and probabilities are apart on the same pixels; (b) a 12-megapixel JPEG: from the file to the answer on the page,
-beside the whole of `ecosorter classify`; (c) memory of the browser's processes while it answers; (d) the longest task on the
-page's main thread; (e) the bytes of everything. Needs Chromium. The table is printed and written to test-output/bench/phone.md.
+(a) one view of a photo: WebAssembly in headless Chromium, on one thread, beside native ONNX Runtime on one thread, and
+how far their logits and probabilities are apart on the same pixels; (b) a 12-megapixel JPEG: from the file to the
+answer on the page, beside the whole of `ecosorter classify`; (c) memory of the page's process while it answers; (d) the
+longest task on the page's main thread; (e) the bytes of everything. Needs Chromium. The table is printed and written to
+test-output/bench/phone.md.
 """
 
 import base64
@@ -43,7 +44,7 @@ _VIEW = """async ([packed, size, rounds, threads]) => {
     const list = await installed();
     if (!globalThis.network) {
         const began = performance.now();
-        const [wasm, model] = await Promise.all([part('ort.wasm'), part('model.onnx')]);
+        const [wasm, model] = await Promise.all(['ort.wasm', 'model.onnx'].map(part));
         const runtime = '/' + list.parts['ort.js'].pieces[0].path;
         globalThis.network = await openNetwork({runtime, wasm, model, size, threads, hasSignals: true});
         globalThis.opened = performance.now() - began;
@@ -60,8 +61,8 @@ _VIEW = """async ([packed, size, rounds, threads]) => {
 }"""
 _LONGEST = """() => {
     globalThis.longest = 0;
-    new PerformanceObserver((list) => list.getEntries().forEach(({duration}) => (longest = Math.max(longest, duration))))
-        .observe({type: 'longtask'});
+    const note = ({duration}) => (longest = Math.max(longest, duration));
+    new PerformanceObserver((list) => list.getEntries().forEach(note)).observe({type: 'longtask'});
 }"""
 
 
@@ -71,9 +72,10 @@ def main() -> None:
     if chromium is None:
         sys.exit("needs Chromium, and there is no `chromium` on the PATH")
     photos = Path(sys.argv[1] if len(sys.argv) > 1 else "../shared/photos/trashnet")
+    found = list(find_photos([photos]))
     head = machine()
     with TemporaryDirectory() as folder, _service() as address, sync_playwright() as playwright:
-        large = _large_photo(find_photos([photos])[0], Path(folder))
+        large = _large_photo(found[0], Path(folder))
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         page = browser.new_page()
         page.goto(address)
@@ -81,7 +83,7 @@ def main() -> None:
         page.click("#phone-fetch", timeout=60_000)
         page.wait_for_selector("#phone-remove", timeout=120_000)
         rows = _whole_photo(page, large)
-        rows += _views(page, evenly(find_photos([photos]), PHOTOS))
+        rows += _views(page, evenly(found, PHOTOS))
         browser.close()
     parts = _list_of_parts()
     rows += _bytes(parts)

@@ -1,4 +1,4 @@
-"""The phone answers by itself: downloaded once, through bad lines, whole or not at all; and as a site without a service."""
+"""The phone answers by itself: downloaded once, through bad lines, whole or not at all; and without a service."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -190,7 +190,8 @@ def test_the_page_says_of_classes_what_the_service_says(visit: Visit, language: 
     with_items(page)
     asked = [["kaca"], ["khusus", "plastik"], ["plastik", "khusus"], ["kertas", "kardus", "organik"], ["popok"]]
     script = """async ([labels, answer]) => {
-        const {useDictionary} = await import(document.querySelector('script[type=module]').src.replace('app.js', 'dictionary.js'));
+        const app = document.querySelector('script[type=module]').src;
+        const {useDictionary} = await import(app.replace('app.js', 'dictionary.js'));
         return (await useDictionary()).guide(labels, answer);
     }"""
     for labels in asked:

@@ -20,9 +20,9 @@ from tests.serving.phone.pictures import made_pictures
 GOLDEN: dict[str, Any] = json.loads(FILE.read_text())
 SAME = 0.02  # largest difference of a probability
 
-# Of these a pixel here and there is one brighter or darker than Pillow's: what libjpeg decodes at a smaller scale, before it
-# turns it into colours, is averaged here afterwards; and a WebP is blended with white in another order. They are made of
-# edges and grain, where that tells most; of photos that are decoded whole, every byte is the same.
+# Of these a pixel here and there is one brighter or darker than Pillow's: what libjpeg decodes at a smaller scale is
+# averaged here afterwards, and a WebP is blended with white in another order. They are made of edges and grain, where
+# that tells most; of photos that are decoded whole, every byte is the same.
 NEARLY = {
     *(f"quality-{quality}.jpg" for quality in (40, 75, 95)),
     *(f"scaled-{side}.jpg" for side in (1120, 2240, 4000)),
