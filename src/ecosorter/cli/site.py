@@ -16,8 +16,8 @@ def site(
         str | None,
         typer.Option(
             metavar="URL",
-            help="A service that takes corrections (start it with --cors and this page's origin); without one, they stay "
-            "on the phone.",
+            help="A service that takes corrections, started with --cors and this page's origin; without one, they "
+            "stay on the phone.",
             show_default=False,
         ),
     ] = None,
@@ -27,7 +27,7 @@ def site(
     ] = None,
     lang: LangOption = None,
 ) -> None:
-    """Write the page as static files, with the model in it: any web host can serve them, and photos stay on the phone."""
+    """Write the page as files for any web host, with the model in it: photos stay on the phone."""
     from ecosorter.bundle import read_bundle, shipped_bundles  # noqa: PLC0415  # other commands start without it
     from ecosorter.guidance import load_scheme  # noqa: PLC0415
     from ecosorter.serving.site import write_site  # noqa: PLC0415

@@ -22,6 +22,7 @@ AT_ROOT = ("sw.js", "offline.js", "manifest.webmanifest")  # a worker's address 
 _TYPES = {".js": "text/javascript", ".webmanifest": "application/manifest+json", ".svg": "image/svg+xml"}
 _HOST = "host.js"
 _OURS = "export const SERVICE = BASE;", "export const FILES = false;"
+_STARTED = "app.js", "phone/worker.js", "shrink-worker.js"  # by a document or by another script
 _PICTURES = ("icons/mark.svg", "icons/192.png")
 
 
@@ -89,7 +90,7 @@ class Frontend:
         if policy:
             preloads.insert(0, f'<meta http-equiv="Content-Security-Policy" content="{html.escape(policy)}">')
         kept = ["./", "./manifest.webmanifest", *(f"./texts/{each}.json" for each in LANGUAGES)]
-        modules = dict.fromkeys((*self.scripts("app.js"), *self.scripts("phone/worker.js")))
+        modules = dict.fromkeys(each for first in _STARTED for each in self.scripts(first))
         kept += [f"{static_at}/{each}" for each in (*modules, "app.css", *_PICTURES)]
         open_places = {
             "lang": language,

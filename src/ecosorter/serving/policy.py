@@ -30,7 +30,7 @@ def content_policy(service: str | None = None, *, as_header: bool = True) -> str
 
     Args:
         service: origin of a service elsewhere that the page may ask, as in ``https://api.example.org``.
-        as_header: False for a ``<meta>`` element, in which browsers do not take what keeps others from framing the page.
+        as_header: False for a ``<meta>`` element, where browsers do not take what keeps others from framing the page.
     """
     rules = dict(_RULES)
     if service:

@@ -1,4 +1,4 @@
-"""The page as a folder of files that any host can serve: it answers on the phone, with or without a service elsewhere."""
+"""The page as a folder of files for any host: it answers on the phone, with or without a service elsewhere."""
 
 import gzip
 import json

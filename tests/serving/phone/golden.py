@@ -1,4 +1,6 @@
-"""What Python says of pictures and photos, for browsers to be held to: `python -m tests.serving.phone.golden` writes it.
+"""What Python says of pictures and photos, for browsers to be held to.
+
+`python -m tests.serving.phone.golden` writes it.
 
 Of every picture: the SHA-256 of the pixels of each view, and the whole decision. Photos are named, never kept here.
 """

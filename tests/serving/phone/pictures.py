@@ -1,4 +1,4 @@
-"""Pictures made on the spot, of every shape and kind that changes how they are read: 48 of them, the same every time."""
+"""Pictures made on the spot, of every shape and kind that changes how they are read; the same every time."""
 
 from collections.abc import Iterator
 

@@ -17,14 +17,15 @@ export async function lookAt(phone, photo) {
   for (const zoom of preprocess.zooms) {
     views.push(await phone.network.run(toPixels(image, preprocess, zoom)));
     seen = judge(phone, views);
-    if (isEnough(phone, views, seen)) break;
+    if (views.length === 1 && isEnough(phone, seen)) break;
   }
   return { ...seen, cam: map(phone, views[0], seen.best, seenPart([image.width, image.height], preprocess)) };
 }
 
-/** Whether an answer needs no further view. */
-function isEnough({ info }, views) {
-  return views.length === info.preprocess.zooms.length;
+/** Whether what the first view says is so sure that no other is needed, where the bundle (or what was learnt) allows that. */
+export function isEnough({ info, head }, { reason, confidence }) {
+  const { first_view: enough = null } = (head ?? info).thresholds;
+  return enough !== null && reason !== "no_waste" && confidence >= enough;
 }
 
 /** What is said of a photo of which some views were seen: their logits and signals are averaged. */

@@ -3,14 +3,17 @@
 const LONGEST_START = 30_000; // ms; a thread that does not start would be waited for without end
 const MOST_THREADS = 4; // beyond, small layers cost more in waiting than they win
 
+/** Threads that it may use here: several only where no other site's page can be in the same process. */
+const threadsHere = () => (self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency ?? 1, MOST_THREADS) : 1);
+
 /**
  * Open a network.
  * `runtime`: address of ONNX Runtime's module. `wasm`, `model`: the bytes of its code and of model.onnx. `size`: side of the input.
  */
-export async function openNetwork({ runtime, wasm, model, size, hasSignals }) {
+export async function openNetwork({ runtime, wasm, model, size, hasSignals, threads = threadsHere() }) {
   const ort = await import(runtime);
   ort.env.wasm.wasmBinary = wasm;
-  ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency ?? 1, MOST_THREADS) : 1;
+  ort.env.wasm.numThreads = threads;
   ort.env.wasm.initTimeout = LONGEST_START;
   ort.env.logLevel = "error";
   const session = await ort.InferenceSession.create(new Uint8Array(model), { executionProviders: ["wasm"] });
