@@ -4,9 +4,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 APP := .venv/.app
 READY := .venv/.ready
+MERMAID := 11.12.0
+MERMAID_SHA256 := 07e37dfa97b337ccc85365d57eddf99b9706f09db3b59b260d0333b23b343c4b
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: run test check measure model model-large bench clean
+.PHONY: run test check measure model model-large bench docs clean
 
 run: $(APP)  ## The app, with the model that ships in the package
 	$(BIN)/ecosorter serve
@@ -39,6 +41,17 @@ bench: $(READY)  ## Speed beside the published way and beside peers, on real pho
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.peers
 
+docs: $(READY) docs/assets/mermaid.min.js  ## The documentation site, in build/site; broken links are errors
+	JUPYTER_PLATFORM_DIRS=1 $(BIN)/mkdocs build --strict --quiet
+
+# Diagrams are drawn in the reader's browser, by a file of the site itself.
+docs/assets/mermaid.min.js: Makefile
+	mkdir -p build docs/assets
+	cd build && npm pack --silent mermaid@$(MERMAID) >/dev/null && \
+	  tar -xzf mermaid-$(MERMAID).tgz package/dist/mermaid.min.js && rm mermaid-$(MERMAID).tgz
+	echo "$(MERMAID_SHA256)  build/package/dist/mermaid.min.js" | sha256sum --check --quiet
+	mv build/package/dist/mermaid.min.js $@ && rm -r build/package && touch $@
+
 clean:  ## Remove what the commands above made
 	rm -rf .venv build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
@@ -51,5 +64,5 @@ $(APP): pyproject.toml constraints.txt
 # torch is pinned in the same install: without the pin, packages that need torch bring GPU libraries of several GB.
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
-	$(PIP) '.[train,serve,ray,dev]'
+	$(PIP) '.[train,serve,ray,dev,docs]'
 	touch $(APP) $(READY)
