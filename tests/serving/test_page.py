@@ -116,7 +116,7 @@ def test_the_worker_keeps_files_that_exist_and_all_scripts_of_the_page(client: T
     (listed,) = re.findall(r"const FILES = (\[.*?\]);", worker.text, re.DOTALL)
     kept = json.loads(listed)
     assert all(client.get(path).status_code == 200 for path in kept)
-    wanted = set(SCRIPTS) - {"sw.js", "offline.js", "review.js", "admin.js"}
+    wanted = set(SCRIPTS) - {"sw.js", "offline.js", "review.js", "admin.js", "figures.js"}
     assert wanted == {path.rsplit("/", 1)[1] for path in kept if path.endswith(".js")}
 
 
