@@ -159,7 +159,7 @@ def main() -> None:
     """Parse the command line, live through it, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, default=SHARED / "photos")
-    parser.add_argument("--most", type=int, default=450, help="photos of a source")
+    parser.add_argument("--most", type=int, default=400, help="photos of a source")
     parser.add_argument("--each", type=int, default=8, help="photos of a person, about")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--plot", type=Path, help="SVG file for the plot")

@@ -58,8 +58,11 @@ def test_a_contributor_whose_labels_fit_nobodys_is_found(wrong: int, photos: int
     honest = [name for name in "abcdefgh" for _ in range(10)]
     right = [n % 10 < 8 for n in range(len(honest))]
     everybody = honest + ["x"] * photos
-    seen = doubtful(everybody, np.array(right + [n >= wrong for n in range(photos)]))
+    labels = np.arange(len(everybody)) % 4
+    right = np.array(right + [n >= wrong for n in range(photos)])
+    seen = doubtful(everybody, labels, right)
     assert [each.contributor for each in seen] == (["x"] if found else [])
+    assert doubtful(everybody, np.zeros(len(everybody), np.int64), right) == ()  # many photos of one strange thing
     if found:
         assert seen[0].contradicted == wrong / photos
         assert seen[0].usual < seen[0].contradicted
@@ -67,7 +70,7 @@ def test_a_contributor_whose_labels_fit_nobodys_is_found(wrong: int, photos: int
 
 def test_a_city_that_is_hard_for_all_has_nobody_to_doubt() -> None:
     everybody = [name for name in "abcdefgh" for _ in range(10)]
-    assert doubtful(everybody, np.array([n % 10 < 3 for n in range(80)])) == ()
+    assert doubtful(everybody, np.arange(80) % 4, np.array([n % 10 < 3 for n in range(80)])) == ()
 
 
 def interval(before: Sequence[int], after: Sequence[int], people: Sequence[str]) -> tuple[float, bool, bool]:

@@ -87,7 +87,7 @@ def test_one_click_puts_a_model_into_use_and_one_goes_back(visit: Visit, service
     page.wait_for_selector(".model.in_use")
     expect(page.locator(".gain")).to_have_text("+37.5 points on other contributors (95 %: +12.0 to +55.0)")
     expect(page.locator("#go-back")).to_have_count(0)
-    page.locator("article", has_text="4e5f6071").locator("[data-to=in_use]").click()
+    page.click("article:has(h3:text('4e5f6071')) [data-to=in_use]")
     expect(page.locator(".model.in_use h3")).to_have_text("2026-12-04-4e5f6071")
     page.click("#go-back")
     expect(page.locator(".model.in_use h3")).to_have_text("2026-11-27-0a1b2c3d")
@@ -95,6 +95,6 @@ def test_one_click_puts_a_model_into_use_and_one_goes_back(visit: Visit, service
 
     other = next(model for model in service.store.models.all() if model.version.endswith("8293a4b5"))
     service.store.models.change(other.id, "shadow", seen=seen(service.store), who="Made")
-    page.locator("article", has_text="4e5f6071").first.locator("[data-to=in_use]").click()
+    page.click("article:has(h3:text('4e5f6071')) [data-to=in_use]")
     expect(page.locator("#problem")).to_contain_text("Somebody else has changed the models first")
     expect(page.locator("article.shadow h3")).to_have_text("2026-12-11-8293a4b5")

@@ -165,6 +165,26 @@ with Store.open({database!r}, {str(tmp_path / "photos")!r}) as store:
     store.models.read(second)
 
 
+def test_killed_in_the_middle_of_a_switch_one_model_is_in_use(store: Store, database: str, tmp_path: Path) -> None:
+    first, second = (add(store, tmp_path, name, state=state) for name, state in STATES[:2])
+    code = f"""
+import os, signal
+from uuid import UUID
+from ecosorter.serving.store import Store, models
+turn = models._turn
+def turn_and_die(*arguments):
+    turn(*arguments)
+    os.kill(os.getpid(), signal.SIGKILL)
+models._turn = turn_and_die  # the one in use is retired, and none is in use yet
+with Store.open({database!r}, {str(tmp_path / "photos")!r}) as store:
+    store.models.change(UUID({second.id.hex!r}), "in_use", seen={seen(store)}, who="ani")
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    assert store.models.roles() == (first.id, None)
+    assert isinstance(store.models.change(second.id, "in_use", seen=seen(store), who="ani"), Registered)
+    assert store.models.roles() == (second.id, None)
+
+
 def test_files_in_an_object_store(tmp_path: Path) -> None:
     with Store.open(str(tmp_path / "a.sqlite"), f"memory://{uuid4()}/photos") as store:
         model = add(store, tmp_path, "1", state="in_use")

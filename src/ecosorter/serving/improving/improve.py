@@ -119,7 +119,7 @@ def _improve(store: Store, folder: Path | None, who: str, needs: Needs, progress
         _write_photos(store, [*parts.taught, *parts.held_out], at)
         told = _teach(base.folder, parts.taught, at, "first", progress)
         names = [row.group for row in told.rows]
-        doubted = doubtful(names, told.after.argmax(axis=1) == told.labels)
+        doubted = doubtful(names, told.labels, told.after.argmax(axis=1) == told.labels)
         if doubted:
             parts = divide(usable, base.info.classes, without=[each.contributor for each in doubted])
             if missing := parts.missing(needs):

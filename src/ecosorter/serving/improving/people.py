@@ -15,6 +15,7 @@ HELD_OUT = 5
 """Of so many contributors, one is held out."""
 
 _LEAST_PHOTOS = 6  # of a contributor of whom anything can be said
+_LEAST_CLASSES = 3  # whose labels must be contradicted: many photos of one strange thing are no mischief
 _CHANCE = 0.001  # of an honest contributor to look so bad
 _LEAST = 0.75  # share of a contributor's photos that must be contradicted
 _RESAMPLES = 4000
@@ -90,7 +91,7 @@ def divide(rows: Iterable[Listed], classes: Sequence[str], without: Iterable[str
     return Parts([row for row in rest if row.settled not in few], held_out, left_out)
 
 
-def doubtful(contributors: Sequence[str], right: NDArray[np.bool_]) -> tuple[Doubtful, ...]:
+def doubtful(contributors: Sequence[str], labels: NDArray[np.int64], right: NDArray[np.bool_]) -> tuple[Doubtful, ...]:
     """Return the contributors whose labels are contradicted far more often than everybody's.
 
     One who labels at random, or shifts all labels, disagrees with nearly every head that learnt from the others; an
@@ -98,6 +99,7 @@ def doubtful(contributors: Sequence[str], right: NDArray[np.bool_]) -> tuple[Dou
 
     Args:
         contributors: of each photo.
+        labels: ``[n]``, what they say.
         right: ``[n]``, whether a head that learnt from the other contributors sees the class that the label says.
     """
     names = np.asarray(contributors)
@@ -106,7 +108,8 @@ def doubtful(contributors: Sequence[str], right: NDArray[np.bool_]) -> tuple[Dou
     for name in sorted(set(contributors)):
         mine = ~right[names == name]
         others = ~right[names != name]
-        if len(mine) < _LEAST_PHOTOS or not len(others):
+        strange = len(np.unique(labels[names == name][mine]))
+        if len(mine) < _LEAST_PHOTOS or strange < _LEAST_CLASSES or not len(others):
             continue
         rate = max(float(others.mean()), 1 / len(others))
         if mine.mean() >= _LEAST and binom.sf(int(mine.sum()) - 1, len(mine), rate) < _CHANCE:

@@ -1,7 +1,8 @@
 // The page for people who run the service: the models, how each did, which one answers, and the way back.
 
 import * as api from "./api.js";
-import { el, svg } from "./dom.js";
+import { el } from "./dom.js";
+import { beside, measured, overTime } from "./figures.js";
 import { firstLanguage, language, speak, word } from "./words.js";
 
 const TOKEN = "ecosorter.token"; // in sessionStorage: gone with the tab
@@ -17,9 +18,6 @@ let running = [];
 let timer = null;
 
 const token = () => sessionStorage.getItem(TOKEN);
-const tenths = (share) => (100 * share).toLocaleString(language(), { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const percent = (share) => (share === null ? "–" : word("percent", { percent: tenths(share) }));
-const points = (share) => `${share > 0 ? "+" : ""}${tenths(share)}`;
 const when = (time) => new Date(time).toLocaleString(language(), { dateStyle: "medium", timeStyle: "short" });
 const versionOf = (id) => known.models.find((each) => each.id === id)?.version ?? "–";
 
@@ -83,7 +81,7 @@ function draw() {
       inUse.length ? el("section", {}, el("h2", {}, word("admin_answers")), inUse.map(card)) : el("p", { class: "lead" }, word("admin_none")),
       el("section", {}, el("h2", {}, word("admin_next")), nextModel()),
       el("section", {}, el("h2", {}, word("admin_asks")), asks()),
-      known.in_use.length > 0 && el("section", {}, el("h2", {}, word("admin_accuracy_in_use")), inUseOverTime()),
+      known.in_use.length > 0 && el("section", {}, el("h2", {}, word("admin_accuracy_in_use")), overTime(known.in_use)),
       others.length > 0 && el("section", {}, el("h2", {}, word("admin_others")), others.map(card)),
       changes.length > 0 && el("section", {}, el("h2", {}, word("admin_history")), history(changes)),
     ),
@@ -127,24 +125,6 @@ function asks() {
   );
 }
 
-/** Accuracy by month with its interval, drawn; the same as numbers below. */
-function inUseOverTime() {
-  const months = known.in_use;
-  const [width, height, left] = [320, 150, 34];
-  const x = (n) => left + ((n + 0.5) * (width - left)) / months.length;
-  const y = (share) => 10 + (1 - share) * (height - 20);
-  const grid = [0, 0.5, 1].map((share) => [svg("line", { x1: left, x2: width, y1: y(share), y2: y(share), class: "grid" }), svg("text", { x: left - 5, y: y(share) + 4 }, `${100 * share}`)]);
-  const dots = months.map(({ answers, right, low, high }, n) => [svg("line", { x1: x(n), x2: x(n), y1: y(low), y2: y(high), class: "interval" }), svg("circle", { cx: x(n), cy: y(right / answers), r: 4 })]);
-  const rows = months.map(({ month, answers, right, low, high }) => [month, String(answers), percent(right / answers), `${percent(low)} – ${percent(high)}`]);
-  return el(
-    "div",
-    { class: "model" },
-    el("p", { class: "muted small" }, word("admin_in_use_detail")),
-    svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "over-time", "aria-hidden": "true" }, grid.flat(), dots.flat()),
-    table(word("admin_accuracy_in_use"), ["", word("admin_asked_about"), word("admin_accuracy"), "95 %"], rows),
-  );
-}
-
 function card(model) {
   const { id, name, version, state, created, parent, figures, shadow, withdrawn, erased } = model;
   const title = `model-${id}`;
@@ -154,8 +134,8 @@ function card(model) {
     el("header", {}, el("h3", { id: title }, version), el("span", { class: "tag" }, word(erased ? "admin_erased" : STATES[state]))),
     el("p", { class: "muted small" }, word(parent ? "admin_taught_from" : "admin_made", { name, when: when(created), parent: parent && versionOf(parent) })),
     withdrawn > 0 && !erased && el("p", { class: "warning" }, word("admin_withdrawn", { count: withdrawn })),
-    figures && measured(figures),
-    shadow.length > 0 && beside(shadow),
+    figures && measured(names, versionOf, figures),
+    shadow.length > 0 && beside(names, shadow),
     !erased && deeds(model),
   );
 }
@@ -172,36 +152,6 @@ function deeds({ id, version, state }) {
   const use = deed("in_use", "admin_use", state !== "retired");
   if (state === "shadow") return el("div", { class: "deeds" }, use, deed("candidate", "admin_unshadow"));
   return el("div", { class: "deeds" }, use, deed("shadow", "admin_into_shadow"), state === "candidate" && deed("retired", "admin_retire"));
-}
-
-function measured({ before, contributors, photos, difference, held_out, bank, doubtful }) {
-  const rows = ["accuracy", "top2_accuracy", "coverage", "answered_accuracy"];
-  const words = { accuracy: "admin_accuracy", top2_accuracy: "admin_two", coverage: "admin_coverage", answered_accuracy: "admin_answered" };
-  const lines = (pair) => rows.map((row) => [word(words[row]), percent(pair.before[row]), percent(pair.after[row])]);
-  const recalls = Object.keys(held_out.after.recall).map((label) => [names[label] ?? label, percent(held_out.before.recall[label] ?? null), percent(held_out.after.recall[label])]);
-  const heads = ["", word("admin_before"), word("admin_this")];
-  const [low, high] = [points(difference.low), points(difference.high)];
-  return [
-    el("p", { class: difference.low > 0 ? "gain up" : difference.high < 0 ? "gain down" : "gain" }, el("strong", {}, word("admin_points", { points: points(difference.mean) })), ` ${word("admin_interval", { low, high })}`),
-    el("p", { class: "muted small" }, word("admin_from", { taught: photos[0], teachers: contributors[0], measured: photos[1], measurers: contributors[1], before: versionOf(before) })),
-    table(word("admin_held_out"), heads, lines(held_out)),
-    el("details", {}, el("summary", {}, word("admin_more")), table(word("admin_by_class"), heads, recalls), table(word("admin_bank"), heads, lines(bank))),
-    doubtful.length > 0 && el("p", { class: "warning" }, word("admin_doubtful", { who: doubtful.map((each) => `${each.contributor.slice(0, 8)} (${each.photos})`).join(", ") })),
-  ];
-}
-
-function beside(shadow) {
-  const rows = shadow.map((each) => [names[each.best] ?? each.best, String(each.photos), percent(each.agreement), percent(each.confidence), `${Math.round(1000 * each.seconds)} ms`]);
-  return table(word("admin_beside"), ["", word("admin_photos"), word("admin_agreement"), word("admin_sure"), word("admin_time")], rows);
-}
-
-function table(caption, heads, rows) {
-  const cells = ([first, ...rest]) => el("tr", {}, el("th", { scope: "row" }, first), rest.map((cell) => el("td", {}, cell)));
-  return el(
-    "div",
-    { class: "sideways", tabindex: 0, role: "region", "aria-label": caption },
-    el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, heads.map((head) => (head ? el("th", { scope: "col" }, head) : el("td", {}))))), el("tbody", {}, rows.map(cells))),
-  );
 }
 
 function history(changes) {
