@@ -107,8 +107,9 @@ def _page(service: str | None) -> Iterator[tuple[str, bytes]]:
         yield name, page.filled(name, "id", policy).body
     for language in LANGUAGES:
         yield f"texts/{language}.json", words(language).body
+    staff = {script for first in ("review.js", "admin.js") for script in page.scripts(first)}
     for name, asset in page.static.items():
-        if not name.startswith(("review.", "admin.")):  # these are for where the corrections are
+        if name not in staff - {*page.scripts("app.js")}:  # these are for where the corrections are
             yield f"static/{page.version}/{name}", asset.body
 
 
