@@ -8,12 +8,15 @@ MERMAID := 11.12.0
 MERMAID_SHA256 := 07e37dfa97b337ccc85365d57eddf99b9706f09db3b59b260d0333b23b343c4b
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: run test check measure model model-large bench docs clean
+.PHONY: run test coverage check measure model model-large bench docs clean
 
 run: $(APP)  ## The app, with the model that ships in the package
 	$(BIN)/ecosorter serve
 
 test: check  ## Every check: style, types, layers, tests
+	$(BIN)/pytest -n auto --dist worksteal
+
+coverage: $(READY)  ## The same tests, and which lines and branches they do not reach; takes longer
 	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term
 
 check: $(READY)  ## Style, types, layers

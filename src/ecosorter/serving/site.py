@@ -108,8 +108,9 @@ def _page(service: str | None) -> Iterator[tuple[str, bytes]]:
     for language in LANGUAGES:
         yield f"texts/{language}.json", words(language).body
     staff = {script for first in ("review.js", "admin.js") for script in page.scripts(first)}
+    staff = {"review.css", "admin.css", *staff} - {*page.scripts("app.js")}
     for name, asset in page.static.items():
-        if name not in staff - {*page.scripts("app.js")}:  # these are for where the corrections are
+        if name not in staff:  # whose pages are where the corrections are
             yield f"static/{page.version}/{name}", asset.body
 
 
