@@ -13,11 +13,13 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForImageClassification
 
-from ecosorter.bundle import BundleInfo, write_bundle
+from ecosorter.bundle import FORMAT, BundleInfo, write_bundle
 from ecosorter.datasets.cache import Cache
 from ecosorter.decision import Thresholds
 from ecosorter.training.backbones.find import find_backbone
-from ecosorter.training.export.export import assemble, made_with
+from ecosorter.training.backbones.graphs import front_graph
+from ecosorter.training.export.assemble import assemble
+from ecosorter.training.export.bundle import made_with
 from ecosorter.training.fit.heads import Head
 
 CLASSES = ("kaca", "kardus", "kertas", "khusus", "logam", "organik", "plastik")
@@ -39,7 +41,7 @@ def main(folder: Path, out: Path, weights: Tensor | None = None) -> None:
     head = Head([network.classifier.in_features, len(CLASSES)], dropout=0)
     head.linear[0].load_state_dict(network.classifier.state_dict())
     info = BundleInfo(
-        format=1,
+        format=FORMAT,
         name="random-head",
         version="1",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -49,7 +51,7 @@ def main(folder: Path, out: Path, weights: Tensor | None = None) -> None:
         thresholds=Thresholds(confidence=0.5, conformal=0.9),
         made_with=made_with(),
     )
-    model = assemble(spec, backbone.graph(spec.size, Cache()), head.eval(), flattened=False)
+    model = assemble(front_graph(spec, backbone.graph(spec.size, Cache())), head.eval())
     write_bundle(out / "bundle", model, info, "# Random head\n\nFor benchmarks only.\n", replace=True)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ecosorter.decision import Thresholds, decide, softmax
+from ecosorter.decision import Thresholds, combine_views, decide, softmax
 
 ABC = ("a", "b", "c")
 
@@ -96,13 +96,22 @@ def test_a_higher_temperature_makes_less_sure_and_keeps_the_order() -> None:
     assert (warm.argsort(axis=1)[0] == cool.argsort(axis=1)[0]).all()
 
 
+def test_views_are_averaged_where_the_first_is_not_sure() -> None:
+    logits = np.array([[[4.0, 0.0], [0.0, 2.0]], [[0.2, 0.0], [0.0, 2.0]]])
+    assert combine_views(logits, 1.0, 0.9).tolist() == [[4.0, 0.0], [0.1, 1.0]]
+    assert combine_views(logits, 10.0, 0.9).tolist() == combine_views(logits, 1.0, None).tolist() == [[2, 1], [0.1, 1]]
+
+
 @pytest.mark.parametrize("row", [(0.5, 0.5), (0.2, 0.3, 0.4, 0.1), (0.5, float("nan"), 0.5)])
 def test_numbers_that_do_not_fit_are_refused(row: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="probabilit"):
         decide(np.array(row), ABC, Thresholds(confidence=0.5, conformal=0.5))
 
 
-@pytest.mark.parametrize("fields", [{"confidence": 1.1}, {"conformal": -0.1}, {"confidence": float("nan")}, {"x": 1}])
+@pytest.mark.parametrize(
+    "fields",
+    [{"confidence": 1.1}, {"conformal": -0.1}, {"confidence": float("nan")}, {"first_view": 1.1}, {"x": 1}],
+)
 def test_thresholds_are_probabilities(fields: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
         Thresholds(**({"confidence": 0.5, "conformal": 0.5} | fields))

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import integers
 from benchmarks.curve import Point, measured, plot, report, some_photographers, some_photos, some_sources
 from ecosorter.datasets.dataset import PhotoRow
 from ecosorter.datasets.photoset import PhotoSet, SourceCount
@@ -97,3 +98,8 @@ def test_table_and_plot_show_every_point(tmp_path: Path) -> None:
     assert "doubling brings +" in text
     plot({"sources": curve, "photos": curve}, tmp_path / "curve.png")
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_cost_of_integers_is_told_in_points() -> None:
+    better, worse = (Point(name, [mean], [0.6], 1, 1, 7) for name, mean in (("floats", 0.73), ("integers", 0.722)))
+    assert "They cost 0.8 points of the yardstick; at most 0.5" in integers.report(worse, better)

@@ -21,10 +21,11 @@ def test_own_photos_that_it_gets_wrong_make_it_careful() -> None:
     labels = random.integers(0, 3, 200)
     sure = np.eye(3)[labels] * 8
     wrong = np.eye(3)[(labels[:40] + 1) % 3] * 8
-    thresholds = Thresholds(confidence=0.3, conformal=0.2)
+    thresholds = Thresholds(confidence=0.3, conformal=0.2, first_view=0.7)
     calm, careful = (
         recalibrate(1.0, thresholds, sure, sure, labels, own, labels[:40])
         for own in (sure[:40], np.vstack([sure[:20], wrong[20:]]))
     )
     assert careful[0] > calm[0] >= 1.0
     assert careful[1].conformal > calm[1].conformal >= 0.2
+    assert careful[1].first_view == 0.7
