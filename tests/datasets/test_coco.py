@@ -128,7 +128,7 @@ _THINGS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(
     st.dictionaries(st.sampled_from(("images", "annotations", "categories", "licenses")), st.lists(_THINGS, max_size=3))
 )

@@ -148,7 +148,7 @@ def test_an_id_leads_nowhere_else(read: Read) -> None:
     assert read(tables([box_line("../../x")], [image_line("../../x")])) == []
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.text(st.sampled_from('01.,"\n\r\0xa/mcan-'), max_size=40), max_size=4), st.integers(0, 2))
 def test_whatever_a_table_says_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str], which: int
