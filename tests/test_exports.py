@@ -18,6 +18,7 @@ from ecosorter.texts import LANGUAGES, Language, texts
 
 NAMES = """
 BackboneError BulkError Bundle BundleError BundleInfo CacheError Classifier DataSource DatasetError Decision
+DownloadBrokenOff
 DownloadError EcoSorterError ExportError GuidanceError Limits PhotoCorrupt PhotoEmpty PhotoError PhotoIsFolder
 PhotoIsHtml PhotoIsText PhotoMislabelled PhotoMissing PhotoTooManyBytes PhotoTooManyPixels PhotoTruncated
 PhotoUnreadable

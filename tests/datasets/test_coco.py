@@ -1,8 +1,11 @@
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ecosorter.datasets.coco import read_batches, read_coco
 from ecosorter.datasets.published import PublishedBatches, PublishedCoco, published
@@ -112,3 +115,28 @@ def test_a_table_leads_nowhere_else(tmp_path: Path, name: str) -> None:
     (batch / "data.json").write_text(json.dumps(table))
     with pytest.raises(DatasetError, match="outside of its folder"):
         list(read_batches(tmp_path, trash()))
+
+
+_NUMBERS = st.integers(-9, 999) | st.floats() | st.none() | st.text(max_size=3)
+_THINGS = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(("id", "image_id", "category_id", "license", "width", "height", "iscrowd"), _NUMBERS),
+        **dict.fromkeys(("file_name", "name", "flickr_url"), st.text(max_size=5) | st.none()),
+        "bbox": st.lists(_NUMBERS, max_size=5),
+    },
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from(("images", "annotations", "categories", "licenses")), st.lists(_THINGS, max_size=3))
+)
+def test_whatever_a_table_says_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, table: dict[str, Any]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.json"
+    path.write_text(json.dumps(table))
+    with suppress(DatasetError):
+        for photo in read_coco(path, litter()):
+            assert all(0 <= side <= 1 for box in photo.boxes for side in (box.left, box.top, box.right, box.bottom))

@@ -1,7 +1,10 @@
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ecosorter.datasets.boxes import BoxedPhoto
 from ecosorter.datasets.open_images import read_open_images
@@ -143,3 +146,23 @@ def _change(files: dict[str, str], table: str, text: str, line: str = "") -> Non
 
 def test_an_id_leads_nowhere_else(read: Read) -> None:
     assert read(tables([box_line("../../x")], [image_line("../../x")])) == []
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.text(st.sampled_from('01.,"\n\r\0xa/mcan-'), max_size=40), max_size=4), st.integers(0, 2))
+def test_whatever_a_table_says_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[str], which: int
+) -> None:
+    files = tables([box_line("0a")], [image_line("0a")])
+    part = open_images().parts["validation"]
+    files[(open_images().names, part.boxes, part.images)[which]] += "\n".join(lines)
+    folder = tmp_path_factory.getbasetemp()
+
+    def table(path: str, max_bytes: int) -> Path:
+        file = folder / path.rpartition("/")[2]
+        file.write_text(files[path], encoding="utf-8", newline="")
+        return file
+
+    with suppress(DatasetError):
+        for photo in read_open_images(open_images(), table, "http://photos"):
+            assert photo.place.startswith("http://photos/validation/0a")
