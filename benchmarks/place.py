@@ -150,7 +150,7 @@ def places(base: Bundle, recipe: Recipe, folder: Path, kept: Path) -> list[Place
         left = Bank.of(bank.features[others], bank.labels[others], sources[others].tolist(), bank.classes)
         for name in sorted(counting & set(group)):
             features, labels = _pool(base, rows[name], kept / f"looks-{name}-{model}.npz")
-            mine = np.flatnonzero(sources == name)
+            mine = np.flatnonzero((sources == name) & np.isin(bank.labels, labels))  # classes that count
             scale = scale_of(bank.features)
             away = mine[_apart(bank.features[mine], features[:, 0], scale)]
             if len(away) >= _LEAST:
