@@ -69,8 +69,8 @@ class Notebook(_Part):
         photos: in the order in which they were taken.
     """
 
-    format: Literal["ecosorter-notebook"] = FORMAT
-    version: Literal[1] = VERSION
+    format: Literal["ecosorter-notebook"] = "ecosorter-notebook"
+    version: Literal[1] = 1
     model: NotedModel
     width: Annotated[int, Field(ge=1, le=16_384)]
     looks: Annotated[int, Field(ge=1, le=16)]
