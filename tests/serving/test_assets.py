@@ -1,6 +1,6 @@
 import pytest
 
-from ecosorter.serving.assets import takes_gzip
+from ecosorter.serving.assets import takes
 
 
 @pytest.mark.parametrize(
@@ -27,4 +27,11 @@ from ecosorter.serving.assets import takes_gzip
     ],
 )
 def test_gzip_goes_to_those_who_want_it(accepted: str, zipped: bool) -> None:
-    assert takes_gzip(accepted) is zipped
+    assert takes("gzip", accepted) is zipped
+
+
+@pytest.mark.parametrize(
+    ("accepted", "taken"), [("gzip, br", True), ("*", True), ("gzip", False), ("br;q=0, *", False)]
+)
+def test_brotli_goes_to_those_who_want_it(accepted: str, taken: bool) -> None:
+    assert takes("br", accepted) is taken

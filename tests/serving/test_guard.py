@@ -177,7 +177,7 @@ def test_every_response_has_the_security_headers(bundle: Path) -> None:
             headers = httpx.get(address + path).headers
             policy = dict(entry.split(" ", 1) for entry in headers["content-security-policy"].split("; "))
             assert policy["default-src"] == "'none'"
-            assert policy["script-src"] == "'self'"
+            assert policy["script-src"] == "'self' 'wasm-unsafe-eval'"
             assert policy["img-src"] == "'self' blob: data:"
             assert "unsafe" not in headers["content-security-policy"]
             assert "camera=(self)" in headers["permissions-policy"]

@@ -14,13 +14,17 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from ecosorter.serving import page
+from ecosorter.serving import frontend, page
+from ecosorter.serving.frontend import AT_ROOT, Frontend
 from ecosorter.texts import texts
 
 WEB = Path(str(files("ecosorter.serving"))) / "web"
-SCRIPTS = sorted(path.name for path in WEB.glob("*.js"))
+SCRIPTS = sorted(path.relative_to(WEB).as_posix() for path in WEB.rglob("*.js"))
+OF_REVIEW = {"review.js"}
 KEYS = set(texts("page", "id"))
 ASKED_BY_PREFIX = {"certainty_sure", "certainty_likely", "certainty_unsure"}  # word(`certainty_${level}`)
+ASKED_BY_PREFIX |= {f"phone_cannot_{why}" for why in ("place", "memory", "browser", "failed")}
+ASKED_BY_PREFIX |= {f"phone_paused_{problem}" for problem in ("kept", "line", "full")}
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +77,7 @@ def test_words_come_as_json(client: TestClient) -> None:
 def test_what_is_named_by_its_version_is_kept_and_the_rest_asked_for_again(client: TestClient) -> None:
     document = client.get("/")
     (script,) = re.findall(r'script type="module" src="([^"]+)"', document.text)
-    assert "immutable" in client.get(script).headers["cache-control"]
+    assert "immutable" in client.get(script.removeprefix(".")).headers["cache-control"]
     assert client.get("/static/old/app.js").headers["cache-control"] == "no-cache"
     for path in ("/", "/review", "/texts/id.json", "/sw.js", "/offline.js", "/manifest.webmanifest"):
         answer = client.get(path)
@@ -102,7 +106,7 @@ def test_the_manifest_has_icons_of_the_sizes_it_says(client: TestClient) -> None
     manifest = json.loads(client.get("/manifest.webmanifest").text)
     assert {icon["purpose"] for icon in manifest["icons"]} == {"any", "maskable"}
     for icon in manifest["icons"]:
-        answer = client.get(icon["src"])
+        answer = client.get(icon["src"].removeprefix("."))
         assert answer.headers["content-type"].split(";")[0] == icon["type"]
         if icon["type"] == "image/png":
             with Image.open(BytesIO(answer.content)) as image:
@@ -112,18 +116,28 @@ def test_the_manifest_has_icons_of_the_sizes_it_says(client: TestClient) -> None
 def test_the_worker_keeps_files_that_exist_and_all_scripts_of_the_page(client: TestClient) -> None:
     worker = client.get("/offline.js")
     assert worker.headers["content-type"].startswith("text/javascript")
-    assert 'import "/offline.js";' in client.get("/sw.js").text
-    (listed,) = re.findall(r"const FILES = (\[.*?\]);", worker.text, re.DOTALL)
-    kept = json.loads(listed)
-    assert all(client.get(path).status_code == 200 for path in kept)
-    wanted = set(SCRIPTS) - {"sw.js", "offline.js", "review.js"}
-    assert wanted == {path.rsplit("/", 1)[1] for path in kept if path.endswith(".js")}
+    assert 'import "./offline.js";' in client.get("/sw.js").text
+    kept = [each for listed in re.findall(r"= (\[.*?\])\.map", worker.text) for each in json.loads(listed)]
+    assert len(kept) == len(set(kept))
+    assert all(client.get(path.removeprefix(".")).status_code == 200 for path in kept)
+    wanted = set(SCRIPTS) - {*AT_ROOT, *OF_REVIEW}
+    assert wanted == {path.split("/", 3)[3] for path in kept if path.endswith(".js")}
 
 
 def test_a_word_that_changes_changes_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = page._version()
-    monkeypatch.setattr(page, "_words", lambda _: page._asset("words.json", b"{}"))
-    assert page._version.__wrapped__() != before
+    before = Frontend().version
+    assert Frontend().version == before
+    monkeypatch.setattr(frontend, "words", lambda _: frontend._asset("words.json", b"{}"))
+    assert Frontend().version != before
+
+
+def test_a_static_page_says_where_its_service_is_and_is_a_version_of_its_own() -> None:
+    ours, alone = Frontend(), Frontend(static_site=True)
+    elsewhere = Frontend(static_site=True, service="https://sorting.example.org/")
+    assert b"SERVICE = BASE;" in ours.static["host.js"].body
+    assert b"SERVICE = null;" in alone.static["host.js"].body
+    assert b'SERVICE = "https://sorting.example.org/";' in elsewhere.static["host.js"].body
+    assert len({ours.version, alone.version, elsewhere.version}) == 3
 
 
 @pytest.mark.parametrize("path", sorted(WEB.rglob("*.*")), ids=lambda path: path.name)
@@ -145,6 +159,6 @@ def test_scripts_parse(name: str) -> None:
     node = shutil.which("node")
     if node is None:
         pytest.skip("needs node")
-    script = page._filled(name, "id").body if name in page._AT_ROOT else (WEB / name).read_bytes()
+    script = Frontend().filled(name, "id").body if name in AT_ROOT else (WEB / name).read_bytes()
     checked = subprocess.run([node, "--input-type=module", "--check"], input=script, capture_output=True, check=False)
     assert checked.returncode == 0, checked.stderr.decode()

@@ -20,6 +20,7 @@ from ecosorter.cli.guide import guide
 from ecosorter.cli.items import items
 from ecosorter.cli.poster import poster
 from ecosorter.cli.serve import serve
+from ecosorter.cli.site import site
 from ecosorter.cli.sort import sort
 from ecosorter.cli.teach import teach
 from ecosorter.cli.train import train
@@ -62,6 +63,7 @@ app.command(no_args_is_help=True)(guide)
 app.command()(items)
 app.command()(poster)
 app.command()(serve)
+app.command(no_args_is_help=True)(site)
 app.add_typer(photos.app, name="photos")
 app.add_typer(models.app, name="models")
 app.add_typer(cache.app, name="cache")

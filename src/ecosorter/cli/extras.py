@@ -9,6 +9,7 @@ _EXTRAS = {
     ),
     "serve": (
         *("fastapi", "uvicorn", "python_multipart", "sqlalchemy", "alembic", "psycopg", "prometheus_client", "segno"),
+        "brotli",
     ),
     "bulk": ("pyarrow", "fsspec"),
     "s3": ("s3fs",),

@@ -1,12 +1,16 @@
 """Everything that the page needs to answer without the service: items, their names, and what to do with each class."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from ecosorter.guidance.alike import lore
 from ecosorter.guidance.dictionary import Dictionary, named
 from ecosorter.guidance.files import classes
 from ecosorter.guidance.lookup import bin_words, guide
-from ecosorter.texts import LANGUAGES, Language
+from ecosorter.texts import LANGUAGES, Language, texts
+
+UNKNOWN = "{label}"
+"""Stands for a class that nobody here knows."""
 
 
 def packed(known: Dictionary, language: Language) -> dict[str, Any]:
@@ -16,6 +20,8 @@ def packed(known: Dictionary, language: Language) -> dict[str, Any]:
         ``items``: by field, a list of the items' values: ``names`` in the language spoken and ``others`` in the other
         one as ``a|b|c``; ``conditions`` and ``sources`` as places in the lists of that name; else as in `Item`.
         ``guidance``: what `guide` says, by class and by answer, ``""`` for none.
+        ``unknown``: the same of a class that nobody here knows, which has the name `UNKNOWN` in it. ``careful``: the
+        answer that is taken when the model is not sure, by class, and ``caution``, what is said then.
         ``bins``: of the scheme.
         ``light``, ``folds``: see `search.toml`.
     """
@@ -47,6 +53,13 @@ def packed(known: Dictionary, language: Language) -> dict[str, Any]:
                 "differs": item.differs,
             }
         )
+    rules = known.scheme
+    labels = dict.fromkeys((*classes().classes, *rules.map))  # a scheme may know classes of somebody's own model
+    cautious = {label: found.if_unsure for label, found in classes().classes.items() if found.if_unsure is not None}
+
+    def said(label: str, answer: str | None = None) -> dict[str, Any]:
+        return guide(label, rules, answer, language).model_dump(mode="json", exclude={"item"})
+
     return {
         "scheme": known.scheme.id,
         "language": language,
@@ -55,14 +68,18 @@ def packed(known: Dictionary, language: Language) -> dict[str, Any]:
         "conditions": conditions.values,
         "sources": sources.values,
         "guidance": {
-            label: {
-                answer or "": guide(label, known.scheme, answer, language).model_dump(mode="json", exclude={"item"})
-                for answer in (None, *found.answers)
-            }
-            for label, found in classes().classes.items()
+            label: {answer or "": said(label, answer) for answer in (None, *_answers(label))} for label in labels
         },
+        "unknown": said(UNKNOWN),
+        "careful": cautious,
+        "caution": texts("guide", language)["cautious"],
         "bins": {key: bin_words(key, each, language).model_dump() for key, each in known.scheme.bins.items()},
     }
+
+
+def _answers(label: str) -> Iterable[str]:
+    found = classes().classes.get(label)
+    return found.answers if found else ()
 
 
 class _Places:

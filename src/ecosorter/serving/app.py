@@ -14,7 +14,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from ecosorter import __version__
 from ecosorter.guidance import Scheme
-from ecosorter.serving import classify, corrections, health, info, items, page, phrases, review
+from ecosorter.serving import classify, corrections, health, info, items, page, phone, phrases, review
 from ecosorter.serving.engine import Engine
 from ecosorter.serving.guard import Guard, PlainAddresses
 from ecosorter.serving.health import reload_model
@@ -85,8 +85,9 @@ def create_app(
     app.state.engine, app.state.store, app.state.metrics = engine, store, metrics
     app.state.caps, app.state.schemes, app.state.supervisor = caps, tuple(schemes), supervisor
     app.state.phrases, app.state.dictionaries = collect_phrases and store is not None, items.Dictionaries()
+    app.state.parts = phone.PartsOf()
     add_problem_handlers(app)
-    for part in (classify, info, items, corrections, phrases, review, health, page):
+    for part in (classify, info, items, corrections, phrases, review, health, page, phone):
         app.include_router(part.router)
     app.include_router(items.pages)
     app.add_middleware(Guard, caps=caps, access=access, metrics=metrics)  # the last one added is the outermost

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Literal
 
 from fastapi import Request, Response
 
@@ -48,17 +49,17 @@ def send(request: Request, asset: Asset, keep: str) -> Response:
     if asset.etag in known or known == ["*"]:
         return Response(status_code=304, headers=headers)
     body = asset.body
-    if asset.zipped is not None and takes_gzip(request.headers.get("accept-encoding", "")):
+    if asset.zipped is not None and takes("gzip", request.headers.get("accept-encoding", "")):
         body = asset.zipped
         headers["Content-Encoding"] = "gzip"
     return Response(body, media_type=asset.kind, headers=headers)
 
 
-def takes_gzip(accepted: str) -> bool:
-    """Whether an Accept-Encoding allows gzip (RFC 9110, 12.5.3): named or by ``*``, and not with a weight of 0."""
+def takes(coding: Literal["gzip", "br"], accepted: str) -> bool:
+    """Whether an Accept-Encoding allows a coding (RFC 9110, 12.5.3): named or by ``*``, and not with a weight of 0."""
     weights: dict[str, float] = {}
     for entry in accepted.lower().split(","):
         name, _, weight = (part.strip() for part in entry.partition(";"))
         with suppress(ValueError):
-            weights[name] = float(weight.removeprefix("q=")) if weight else 1
-    return weights.get("gzip", weights.get("x-gzip", weights.get("*", 0))) > 0
+            weights[name.removeprefix("x-")] = float(weight.removeprefix("q=")) if weight else 1
+    return weights.get(coding, weights.get("*", 0)) > 0

@@ -19,32 +19,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ecosorter.serving.logs import log
 from ecosorter.serving.metrics import Metrics
+from ecosorter.serving.policy import HEADERS, HEADERS_OF_ALL, content_policy
 from ecosorter.serving.problems import Problem, problem_response
 from ecosorter.serving.settings import Access, Caps
 
-_HEADERS = {
-    "Content-Security-Policy": "; ".join(
-        (
-            "default-src 'none'",
-            "script-src 'self'",
-            "style-src 'self'",
-            "img-src 'self' blob: data:",
-            "media-src 'self' blob:",
-            "connect-src 'self'",
-            "manifest-src 'self'",
-            "worker-src 'self'",
-            "base-uri 'none'",
-            "form-action 'self'",
-            "frame-ancestors 'none'",
-        )
-    ),
-    "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), payment=(), usb=()",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+_HEADERS = {"Content-Security-Policy": content_policy(), **HEADERS}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _CLIENT_GONE = 499  # nginx' number for it; nobody sees it but the log
@@ -251,7 +230,9 @@ def _ipv4_inside(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None
 
 def _add_headers(headers: MutableHeaders, scope: Scope, request_id: str) -> None:
     headers["X-Request-ID"] = request_id
-    for name, value in _HEADERS.items():
+    # What a document loads needs no more, and there are some fifty such files; a worker alone starts by itself.
+    is_part = scope["path"].startswith("/static/") and not scope["path"].endswith("worker.js")
+    for name, value in (HEADERS_OF_ALL if is_part else _HEADERS).items():
         headers.setdefault(name, value)
     if scope.get("scheme") == "https":
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")

@@ -1,6 +1,7 @@
 """What the service knows: classes, schemes, guidance, and the model itself."""
 
 import datetime
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -111,15 +112,13 @@ class ModelInfo(_Model):
 @router.get("/classes", summary="Classes of the model", responses=documented(503))
 async def classes(engine: UsedEngine, speak: Speak) -> ClassList:
     """Return the classes of the model in use, in its order."""
-    return ClassList(
-        classes=[NamedClass(id=label, name=class_name(label, speak)) for label in engine.info.classes],
-    )
+    return class_list(engine.info.classes, speak)
 
 
 @router.get("/schemes", summary="Sorting schemes", responses=documented())
 async def schemes(known: UsedSchemes, speak: Speak) -> SchemeList:
     """Return who sorts how: the schemes with their bins."""
-    return SchemeList(default=known.default, schemes=[_in_words(each, speak) for each in known.by_id.values()])
+    return scheme_list(known, speak)
 
 
 @router.get("/guidance", summary="What to do with an item", responses=documented())
@@ -157,6 +156,16 @@ async def model(engine: UsedEngine) -> ModelInfo:
         metrics=info.metrics,
         data=info.data,
     )
+
+
+def class_list(classes: Iterable[str], language: Language) -> ClassList:
+    """Return classes with their names in a language."""
+    return ClassList(classes=[NamedClass(id=label, name=class_name(label, language)) for label in classes])
+
+
+def scheme_list(known: Schemes, language: Language) -> SchemeList:
+    """Return schemes in a language."""
+    return SchemeList(default=known.default, schemes=[_in_words(each, language) for each in known.by_id.values()])
 
 
 def _in_words(scheme: Scheme, language: Language) -> SchemeWords:

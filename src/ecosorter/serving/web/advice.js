@@ -23,6 +23,11 @@ const fits = (advice, item, candidates) =>
   advice.candidates.join() === candidates.join() &&
   (!item.answer || advice.answer === item.answer);
 
+function fitting(advice, item, candidates) {
+  if (!fits(advice, item, candidates)) throw new Error("there is no such advice on this phone");
+  return advice;
+}
+
 /** Return {advice, old}: for the scheme, language and answer of now; the last one there was, marked old, without a network. */
 export async function adviceFor(item) {
   if (item.result.certainty === "no_waste" && !item.picked) return { advice: null, old: false };
@@ -33,17 +38,16 @@ export async function adviceFor(item) {
     return { advice, old: Boolean(advice) && advice.language !== language() };
   }
   if (fits(item.guidance, item, candidates)) return { advice: item.guidance, old: false };
-  try {
-    const advice = await api.guidance(candidates, schemeId(), item.answer, language());
+  const ask = () => api.guidance(candidates, schemeId(), item.answer, language());
+  const lookUp = async () => fitting((await useDictionary())?.guide(candidates, item.answer ?? ""), item, candidates);
+  const [first, second] = item.by === "phone" ? [lookUp, ask] : [ask, lookUp];
+  const advice = await first().catch(second).catch(() => null);
+  if (advice) {
     await items.change(item.id, { guidance: advice });
     return { advice, old: false };
-  } catch {
-    const known = candidates.length === 1 ? await useDictionary() : null;
-    const kept = known?.guidance(candidates[0], item.answer);
-    if (kept && fits(kept, item, candidates)) return { advice: kept, old: false };
-    const same = item.guidance?.candidates.join() === candidates.join();
-    return { advice: same ? item.guidance : null, old: true };
   }
+  const same = item.guidance?.candidates.join() === candidates.join();
+  return { advice: same ? item.guidance : null, old: true };
 }
 
 /** Draw the advice. `onAnswer` gets the id of an answer, `onScheme` is called when another scheme was chosen. */

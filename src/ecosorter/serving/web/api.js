@@ -1,4 +1,7 @@
-// The service's addresses, in one place. The service worker uses this too: no document, no localStorage here.
+// The service's addresses, in one place; of a page without a service, those of the files beside it that say what it knows.
+// The service worker uses this too: no document, no localStorage here.
+
+import { BASE, FILES, SERVICE } from "./host.js";
 
 const PATIENCE = 60_000; // ms; a photo of 150 kB on a poor 2G line takes about 30 s
 const SLOWEST = 10; // bytes a ms, beyond that time: the service waits as long for a body (settings.py)
@@ -17,7 +20,11 @@ export class Problem extends Error {
   }
 }
 
-export async function ask(path, { query = {}, token, patience = PATIENCE, ...options } = {}) {
+/** Whether there is a service at all. */
+export const hasService = SERVICE !== null;
+
+export async function ask(path, { root = SERVICE, query = {}, token, patience = PATIENCE, ...options } = {}) {
+  if (root === null) throw new Problem(0);
   const search = new URLSearchParams();
   for (const [key, value] of Object.entries(query)) {
     for (const each of [value].flat()) if (each !== null && each !== undefined && each !== "") search.append(key, each);
@@ -28,7 +35,7 @@ export async function ask(path, { query = {}, token, patience = PATIENCE, ...opt
   const timer = setTimeout(() => giveUp.abort(), patience);
   let response;
   try {
-    response = await fetch(`${path}?${search}`.replace(/\?$/, ""), { ...options, headers, signal: giveUp.signal });
+    response = await fetch(`${root}${path}?${search}`.replace(/\?$/, ""), { ...options, headers, signal: giveUp.signal });
   } catch {
     throw new Problem(0);
   } finally {
@@ -41,7 +48,7 @@ export async function ask(path, { query = {}, token, patience = PATIENCE, ...opt
 
 /** Whether the service can be reached now. */
 export const answers = () =>
-  ask("/healthz", { patience: GLANCE, cache: "no-store" }).then(
+  ask("healthz", { patience: GLANCE, cache: "no-store" }).then(
     () => true,
     () => false,
   );
@@ -56,14 +63,18 @@ function form(fields) {
   return data;
 }
 
-export const classes = (lang) => json("/v1/classes", { query: { lang } });
-export const schemes = (lang) => json("/v1/schemes", { query: { lang } });
+/** Where something lies that changes with the service's files alone, from the page's folder. */
+export const known = (name, query) => (FILES ? `data/${[name, ...Object.values(query)].join(".")}.json` : `v1/${name}?${new URLSearchParams(query)}`);
+
+export const classes = (lang) => json(known("classes", { lang }), { root: BASE });
+export const schemes = (lang) => json(known("schemes", { lang }), { root: BASE });
+export const poster = (scheme, lang) => (FILES ? `poster/${scheme}.${lang}.html` : `poster?${new URLSearchParams({ ...(scheme && { scheme }), lang })}`);
 export const guidance = (candidates, scheme, answer, lang) =>
-  json("/v1/guidance", { query: { candidates, scheme, answer, lang } });
+  json("v1/guidance", { query: { candidates, scheme, answer, lang } });
 
 /** Classify one photo: one a request, so that a bad line loses one and not all. Its own name stays on the phone. */
 export const classify = (photo, scheme, lang) =>
-  json("/v1/classify", {
+  json("v1/classify", {
     method: "POST",
     query: { lang, scheme, cam: "true" },
     patience: patienceFor(photo),
@@ -72,7 +83,7 @@ export const classify = (photo, scheme, lang) =>
 
 /** Send a correction; the same key again changes nothing, so a lost answer is no harm. */
 export const correct = (key, data, photo) =>
-  json("/v1/corrections", {
+  json("v1/corrections", {
     method: "POST",
     query: { lang: data.lang },
     headers: { "Idempotency-Key": key },
@@ -82,18 +93,18 @@ export const correct = (key, data, photo) =>
 
 /** Tell the operator, who asked for it, what nothing was found for: the bare phrase. */
 export const miss = (phrase, lang) =>
-  ask("/v1/phrases", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ phrase, lang }) });
+  ask("v1/phrases", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ phrase, lang }) });
 
 export const withdraw = (id, secret) =>
-  ask(`/v1/corrections/${encodeURIComponent(id)}/photo`, { method: "DELETE", token: secret });
+  ask(`v1/corrections/${encodeURIComponent(id)}/photo`, { method: "DELETE", token: secret });
 
 export const review = {
-  me: (token) => json("/v1/review/me", { token }),
-  phrases: (token) => json("/v1/review/phrases", { token }),
-  queue: (token) => json("/v1/review/queue", { token, query: { limit: 20 } }),
-  photo: async (token, id) => (await ask(`/v1/review/${encodeURIComponent(id)}/photo`, { token })).blob(),
+  me: (token) => json("v1/review/me", { token }),
+  phrases: (token) => json("v1/review/phrases", { token }),
+  queue: (token) => json("v1/review/queue", { token, query: { limit: 20 } }),
+  photo: async (token, id) => (await ask(`v1/review/${encodeURIComponent(id)}/photo`, { token })).blob(),
   decide: (token, id, decision, label) =>
-    json(`/v1/review/${encodeURIComponent(id)}`, {
+    json(`v1/review/${encodeURIComponent(id)}`, {
       token,
       method: "POST",
       headers: { "Content-Type": "application/json" },

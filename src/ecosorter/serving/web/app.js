@@ -1,6 +1,7 @@
 // Starts the page and joins its parts: photos come in, go into the queue, and their answers are shown.
 
 import { drawAnswer, followAnswer } from "./answer.js";
+import * as api from "./api.js";
 import { askField } from "./ask.js";
 import { legend, schemePicker } from "./bins.js";
 import { hasLiveCamera, openCamera, prepareCamera } from "./camera.js";
@@ -8,9 +9,13 @@ import { classList, loadCatalog, schemeId } from "./catalog.js";
 import { fetchOtherLanguage, useDictionary } from "./dictionary.js";
 import { el, icon, picture, randomHex } from "./dom.js";
 import { drawHistory, followHistory } from "./history.js";
+import { BASE } from "./host.js";
 import * as items from "./items.js";
 import { drawList, followList } from "./list.js";
 import { openGallery, openNativeCamera, preparePicking } from "./pick.js";
+import { phoneCard } from "./phone/card.js";
+import * as download from "./phone/download.js";
+import { preparePhone, warmUp } from "./phone/phone.js";
 import { flush } from "./queue.js";
 import { current, fill, openScreens, refresh, say, screen, show, toast } from "./screens.js";
 import { shrink } from "./shrink.js";
@@ -63,11 +68,20 @@ async function drawStart(section) {
   const place = section.querySelector("#ask-place");
   if (place.dataset.lang !== language()) fill(place, askField("ask", word("ask"), showThing)); // what is typed stays when the rest is drawn anew
   place.dataset.lang = language();
-  section.querySelector("#poster").href = `/poster?${new URLSearchParams({ ...(schemeId() && { scheme: schemeId() }), lang: language() })}`;
+  section.querySelector("#poster").href = BASE + api.poster(schemeId(), language());
   fill(section.querySelector("#scheme-place"), schemePicker("scheme", refresh));
   fill(section.querySelector("#legend"), legend());
+  drawPhone();
   const waiting = (await items.all()).filter((item) => item.state === "waiting");
   fill(section.querySelector("#waiting"), ...(waiting.length ? [waitingCard(waiting)] : []));
+}
+
+/** What is said of use without a network; it changes while a download goes on. */
+function drawPhone() {
+  const [place, privacy] = ["phone-place", "privacy"].map((id) => document.getElementById(id));
+  fill(place, ...[phoneCard()].filter(Boolean));
+  privacy.dataset.text = api.hasService ? (download.now().name === "ready" ? "privacy_phone" : "privacy") : "privacy_alone";
+  privacy.textContent = word(privacy.dataset.text);
 }
 
 function waitingCard(waiting) {
@@ -83,6 +97,12 @@ function waitingCard(waiting) {
       el("button", { class: "button", id: "try-now", onclick: send }, word("try_now")),
     ),
   );
+}
+
+/** A photo that waits for the download shows how far it is. */
+async function refreshUnanswered() {
+  const { name, arg } = current();
+  if (name === "answer" && !api.hasService && (await items.get(arg))?.state === "waiting") await refresh();
 }
 
 /** Say that photos which had to wait were answered, unless they are being looked at. */
@@ -117,7 +137,10 @@ function markLanguage() {
 
 function wire() {
   const on = (id, act) => document.getElementById(id).addEventListener("click", act);
-  const camera = () => (hasLiveCamera() ? openCamera() : openNativeCamera());
+  const camera = () => {
+    warmUp();
+    return hasLiveCamera() ? openCamera() : openNativeCamera();
+  };
   for (const id of ["take", "again"]) on(id, camera);
   for (const id of ["gallery", "again-gallery"]) on(id, openGallery);
   on("home", () => show("start"));
@@ -138,8 +161,8 @@ function wire() {
 async function keepForLater() {
   const { serviceWorker } = navigator;
   await serviceWorker
-    ?.register("/sw.js", { type: "module" })
-    .catch(() => serviceWorker.register("/offline.js"))
+    ?.register(`${BASE}sw.js`, { type: "module" })
+    .catch(() => serviceWorker.register(`${BASE}offline.js`))
     .catch(() => null);
 }
 
@@ -159,10 +182,13 @@ async function start() {
   document.documentElement.dataset.ready = "true";
   await fresh;
   await refresh();
+  download.onChange(() => (current().name === "start" ? drawPhone() : refreshUnanswered()));
+  await preparePhone(send);
   await send();
   // Last: what is fetched for the next visit must not compete with this one.
   await keepForLater();
   await useDictionary();
+  download.lookForNews();
   if (current().name === "answer") await refresh(); // it lacked the names of the items
   await fetchOtherLanguage();
 }

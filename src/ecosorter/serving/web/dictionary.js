@@ -3,6 +3,7 @@
 
 import * as api from "./api.js";
 import { fetchCatalog, keepsCatalog, schemeId } from "./catalog.js";
+import { BASE } from "./host.js";
 import { makeSearch } from "./search.js";
 import { unpack } from "./unpack.js";
 import { LANGUAGES, language } from "./words.js";
@@ -11,7 +12,7 @@ const KEPT = "dictionary"; // the name of the cache; the worker drops those of t
 let held = null;
 let loading = null;
 
-const address = (scheme, lang) => `/v1/dictionary?${new URLSearchParams({ ...(scheme && { scheme }), lang })}`;
+const address = (scheme, lang) => api.known("dictionary", { ...(scheme && { scheme }), lang });
 const fits = () => held && held.language === language() && held.scheme === (schemeId() ?? held.scheme);
 
 /** What there is now, for whatever scheme and language; null before anything has come. */
@@ -30,7 +31,7 @@ export async function useDictionary() {
 
 async function load(wanted) {
   const kept = await openKept();
-  const copy = await kept?.match(wanted);
+  const copy = await kept?.match(BASE + wanted);
   const fresh = fetchFresh(wanted, kept);
   const response = copy ?? (await fresh);
   return response ? made(await response.json()) : null;
@@ -41,8 +42,8 @@ const openKept = () => globalThis.caches?.open(KEPT).catch(() => null); // missi
 /** Fetch and keep; null without a network. What comes later than the copy that is used is for the next visit. */
 async function fetchFresh(wanted, kept) {
   try {
-    const response = await api.ask(wanted);
-    await kept?.put(wanted, response.clone());
+    const response = await api.ask(wanted, { root: BASE });
+    await kept?.put(BASE + wanted, response.clone());
     return response;
   } catch {
     return null;
@@ -56,7 +57,7 @@ export async function fetchOtherLanguage() {
   for (const lang of LANGUAGES) {
     if (!keepsCatalog(lang)) await fetchCatalog(lang).catch(() => null);
     const wanted = address(schemeId(), lang);
-    if (kept && !(await kept.match(wanted))) await fetchFresh(wanted, kept);
+    if (kept && !(await kept.match(BASE + wanted))) await fetchFresh(wanted, kept);
   }
 }
 
@@ -67,6 +68,17 @@ function made(packed) {
   for (const phrase of ["ko", "kotak su", "botol plastik", "batere"]) find(phrase); // a browser compiles what has run: no first key waits
   const { bins, collects, scheme, language: spoken } = packed;
   const guidance = (label, answer = "") => packed.guidance[label]?.[answer ?? ""] ?? null;
+
+  /** What is said of a class, or of several that it may be, the likeliest first: `guide` of lookup.py. */
+  function guide(labels, answer = "") {
+    const careful = labels.length > 1 ? labels.find((label) => label in packed.careful) : undefined;
+    const label = careful ?? labels[0];
+    const cautious = careful !== undefined && !answer;
+    const said = guidance(label, cautious ? packed.careful[label] : answer) ?? unknown(label);
+    return { ...said, candidates: labels, cautious, caution: cautious ? packed.caution : "" };
+  }
+
+  const unknown = (label) => ({ ...packed.unknown, label, reason: packed.unknown.reason.replace(packed.unknown.label, label) });
 
   /** The bin of an item with an answer. */
   function binOf(item, answer = item.answer) {
@@ -109,6 +121,6 @@ function made(packed) {
   /** All items from A to Z. */
   const listed = () => [...items].sort((a, b) => a.names[0].localeCompare(b.names[0], spoken));
 
-  return { scheme, language: spoken, collects: Boolean(collects), item: (id) => byId.get(id), find, guidance, binOf, advice, likely, listed };
+  return { scheme, language: spoken, collects: Boolean(collects), item: (id) => byId.get(id), find, guidance, guide, binOf, advice, likely, listed };
 }
 

@@ -31,7 +31,7 @@ async function send(item, truth, consent, thing = null) {
   // The secret stays in the item: it proves later that whoever asks for the photo's deletion is who gave it.
   const secret = randomHex(32);
   const data = { model: item.model, best, label, confidence, truth, ...(thing && { item: thing }), consent, contributor: contributor(), secret, lang: language() };
-  const correction = { key: randomUuid(), data, secret, state: "waiting" };
+  const correction = { key: randomUuid(), data, secret, state: api.hasService ? "waiting" : "kept" };
   const named = thing && dictionary()?.item(thing);
   await items.change(item.id, { correction, picked: named?.label ?? (truth === "other" ? null : truth), thing, thingNamed: named?.title, ...(thing !== (item.thing ?? null) && { answer: null }) });
   say(word("thanks"));
@@ -43,7 +43,7 @@ export function feedback(item) {
   if (item.correction) return thanks(item);
   const said = item.picked ?? item.result.label;
   const chosen = item.thing || (item.picked && item.picked !== item.result.label);
-  const box = consentBox("consent");
+  const box = api.hasService ? consentBox("consent") : NOBODY;
   return el(
     "section",
     { class: "feedback" },
@@ -59,6 +59,8 @@ export function feedback(item) {
   );
 }
 
+const NOBODY = { element: null, ticked: () => false }; // there is no service to send a photo to
+
 function consentBox(id, ticked = false) {
   const input = el("input", { type: "checkbox", id, checked: ticked, "aria-describedby": `${id}-detail` });
   const element = el(
@@ -73,7 +75,7 @@ function consentBox(id, ticked = false) {
 /** Ask what it really is. */
 export function openSheet(item, { consent = false } = {}) {
   const sheet = document.getElementById("sheet");
-  const box = consentBox("sheet-consent", consent);
+  const box = api.hasService ? consentBox("sheet-consent", consent) : NOBODY;
   const missing = el("p", { class: "error", role: "alert" });
   const choice = (id, name, more = {}) =>
     el("label", { class: "choice" }, el("input", { type: "radio", name: "truth", value: id, ...more }), el("span", {}, name));
@@ -99,7 +101,7 @@ export function openSheet(item, { consent = false } = {}) {
     },
     el("fieldset", {}, el("legend", {}, el("h2", {}, word("sheet_heading"))), askField("sheet-ask", word("ask_sheet"), choose), named, el("p", { class: "eyebrow" }, word("or_class")), el("div", { class: "choices grid" }, classList().map(({ id, name }) => choice(id, name)), choice("other", word("class_other")))),
     missing,
-    box.element,
+    ...[box.element].filter(Boolean),
     el("div", { class: "pair" }, el("button", { class: "button", type: "button", onclick: () => sheet.close() }, word("cancel")), el("button", { class: "button primary", id: "sheet-send" }, word("send"))),
   );
   sheet.setAttribute("aria-label", word("sheet_heading"));
@@ -114,7 +116,7 @@ function thanks(item) {
   const refused = correction.state === "refused";
   const detail = refused
     ? word("correction_refused", { detail: correction.detail ?? word("not_sent_heading") })
-    : word(correction.withdrawn ? "withdrawn" : correction.data.consent ? "thanks_photo" : "thanks_label", { name });
+    : word(thanksKey(correction), { name });
   return el(
     "section",
     { class: "feedback thanks" },
@@ -123,6 +125,12 @@ function thanks(item) {
     correction.state === "waiting" && el("p", { class: "muted" }, word("thanks_later")),
     isOnServer(item) && el("button", { class: "button", id: "withdraw", onclick: () => withdrawAndSay(item) }, word("withdraw")),
   );
+}
+
+function thanksKey({ state, withdrawn, data }) {
+  if (state === "kept") return "thanks_kept";
+  if (withdrawn) return "withdrawn";
+  return data.consent ? "thanks_photo" : "thanks_label";
 }
 
 export const isOnServer = ({ correction }) => Boolean(correction?.photoKept && !correction.withdrawn);

@@ -1,8 +1,8 @@
 // The photos on this device, in IndexedDB: those that wait for the network and those answered are one store.
 //
 // An item: {id, when, batch, name, photo, state: "waiting" | "done" | "failed", lang, scheme, tries,
-//   result, model, problem, picked, thing, thingNamed, answer, guidance,
-//   correction: {key, data, state: "waiting" | "sent" | "refused", secret, id, photoKept, detail}}
+//   result, model, by, problem, picked, thing, thingNamed, answer, guidance,
+//   correction: {key, data, state: "waiting" | "sent" | "refused" | "kept", secret, id, photoKept, detail}}
 // The service worker uses this too: no document, no localStorage here.
 
 const STORE = "items";

@@ -5,6 +5,7 @@
 // them, and what has failed goes behind them, with longer and longer pauses, until it is given up.
 
 import * as api from "./api.js";
+import { classify } from "./engines.js";
 import * as items from "./items.js";
 
 const PATIENT = 5; // tries after which something is given up
@@ -92,11 +93,11 @@ function giveUp(item, { status, code, title, detail }) {
 /** Classify a photo. Throws a passing problem; a lasting one becomes the item's own. */
 async function sendPhoto(item) {
   try {
-    const { model, results } = await api.classify(item.photo, item.scheme, item.lang);
+    const { model, results, by } = await classify(item.photo, item.scheme, item.lang);
     const [result] = results;
     const read = result.status === "ok";
     const outcome = read ? { state: "done", result, guidance: result.guidance } : { state: "failed", problem: result.problem };
-    await items.change(item.id, { ...outcome, model });
+    await items.change(item.id, { ...outcome, model, by });
   } catch (problem) {
     if (problem.passing !== false) throw problem;
     const { code, title, detail } = problem;

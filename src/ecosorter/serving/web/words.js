@@ -1,5 +1,6 @@
-// The page's words in the language that is spoken now. All of them come from /texts/<language>.json.
+// The page's words in the language that is spoken now. All of them come from texts/<language>.json.
 
+import { BASE } from "./host.js";
 import { recall, remember } from "./memory.js";
 
 export const LANGUAGES = ["id", "en"];
@@ -16,7 +17,7 @@ export function firstLanguage() {
 
 /** Fetch the words of a language and put them wherever the document names one. */
 export async function speak(wanted) {
-  const response = await fetch(`/texts/${wanted}.json`);
+  const response = await fetch(`${BASE}texts/${wanted}.json`);
   if (!response.ok) throw new Error(`no words for ${wanted}: ${response.status}`);
   words = await response.json();
   spoken = wanted;
