@@ -117,8 +117,8 @@ def test_the_worker_keeps_files_that_exist_and_all_scripts_of_the_page(client: T
     worker = client.get("/offline.js")
     assert worker.headers["content-type"].startswith("text/javascript")
     assert 'import "./offline.js";' in client.get("/sw.js").text
-    (listed,) = re.findall(r"const FILES = (\[.*?\])\.map", worker.text, re.DOTALL)
-    kept = json.loads(listed)
+    kept = [each for listed in re.findall(r"= (\[.*?\])\.map", worker.text) for each in json.loads(listed)]
+    assert len(kept) == len(set(kept))
     assert all(client.get(path.removeprefix(".")).status_code == 200 for path in kept)
     wanted = set(SCRIPTS) - {*AT_ROOT, *OF_STAFF}
     assert wanted == {path.split("/", 3)[3] for path in kept if path.endswith(".js")}

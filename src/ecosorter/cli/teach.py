@@ -19,8 +19,14 @@ if TYPE_CHECKING:
 
 
 def teach(
-    photos: Annotated[list[Path], typer.Argument(help="Folders of class folders, folders of those, or CSV manifests.")],
     out: Annotated[Path, typer.Option(help="Folder of the new model.")],
+    photos: Annotated[
+        list[Path] | None, typer.Argument(help="Folders of class folders, folders of those, or CSV manifests.")
+    ] = None,
+    notebooks: Annotated[
+        list[Path] | None,
+        typer.Option("--from", metavar="FILE", help="What a phone learnt (.ecosorter); may be given several times."),
+    ] = None,
     model: ModelOption = None,
     classes: Annotated[
         Literal["seven", "own"],
@@ -32,10 +38,13 @@ def teach(
 
     A folder whose name the model knows adds to that class. Any other name is a new class.
     """
+    if not photos and not notebooks:
+        raise typer.BadParameter("give folders of photos, or --from with files of what phones learnt")
     from ecosorter.teaching.teach import teach as run  # noqa: PLC0415  # other commands start without what this needs
 
     with Bars() as bars:
-        result = run(photos, out, model=model, own_classes=classes == "own", progress=bars)
+        own = classes == "own"
+        result = run(photos or [], out, notebooks=notebooks or [], model=model, own_classes=own, progress=bars)
     _print(result, out, language(lang))
 
 
@@ -79,6 +88,8 @@ def _print(result: "TeachResult", out: Path, speak: Language) -> None:
     if result.left_out:
         kinds = ", ".join(f"{number} {status}" for status, number in result.left_out.items())
         say("left_out", "yellow", number=sum(result.left_out.values()), kinds=kinds)
+    if result.of_other_models:
+        say("other_models", "yellow", photos=result.of_other_models)
     if result.no_waste:
         say("no_waste", "yellow", number=result.no_waste, of=result.checked)
     say("saved", folder=out)

@@ -22,7 +22,7 @@ AT_ROOT = ("sw.js", "offline.js", "manifest.webmanifest")  # a worker's address 
 _TYPES = {".js": "text/javascript", ".webmanifest": "application/manifest+json", ".svg": "image/svg+xml"}
 _HOST = "host.js"
 _OURS = "export const SERVICE = BASE;", "export const FILES = false;"
-_STARTED = "app.js", "phone/worker.js", "shrink-worker.js"  # by a document or by another script
+_STARTED = "app.js", "shrink-worker.js"  # by a document or by another script
 _PICTURES = ("icons/mark.svg", "icons/192.png")
 
 
@@ -91,6 +91,7 @@ class Frontend:
             preloads.insert(0, f'<meta http-equiv="Content-Security-Policy" content="{html.escape(policy)}">')
         kept = ["./", "./manifest.webmanifest", *(f"./texts/{each}.json" for each in LANGUAGES)]
         modules = dict.fromkeys(each for first in _STARTED for each in self.scripts(first))
+        later = [f"{static_at}/{each}" for each in self.scripts("phone/worker.js") if each not in modules]
         kept += [f"{static_at}/{each}" for each in (*modules, "app.css", *_PICTURES)]
         open_places = {
             "lang": language,
@@ -99,6 +100,7 @@ class Frontend:
             "description": said["app_description"],
             "preloads": "\n".join(preloads),
             "files": json.dumps(kept),
+            "later": json.dumps(later),
         }
         text = re.sub(r"\{\{(\w+)\}\}", lambda found: open_places[found[1]], self.sources[name].decode())
         if name in PAGES:

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ecosorter.serving.logs import log
 from ecosorter.serving.metrics import Metrics
-from ecosorter.serving.policy import HEADERS, content_policy
+from ecosorter.serving.policy import HEADERS, HEADERS_OF_ALL, content_policy
 from ecosorter.serving.problems import Problem, problem_response
 from ecosorter.serving.settings import Access, Caps
 
@@ -230,7 +230,9 @@ def _ipv4_inside(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None
 
 def _add_headers(headers: MutableHeaders, scope: Scope, request_id: str) -> None:
     headers["X-Request-ID"] = request_id
-    for name, value in _HEADERS.items():
+    # What a document loads needs no more, and there are some fifty such files; a worker alone starts by itself.
+    is_part = scope["path"].startswith("/static/") and not scope["path"].endswith("worker.js")
+    for name, value in (HEADERS_OF_ALL if is_part else _HEADERS).items():
         headers.setdefault(name, value)
     if scope.get("scheme") == "https":
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")

@@ -13,16 +13,21 @@ _RULES = {
     "form-action": "'self'",
 }
 
-HEADERS = {
-    "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), payment=(), usb=()",
+HEADERS_OF_ALL = {
     "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+"""Sent with everything."""
+
+HEADERS = {
+    **HEADERS_OF_ALL,
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), payment=(), usb=()",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",  # with the one above, the network may use several threads
-    "Cross-Origin-Resource-Policy": "same-origin",
 }
-"""Sent with everything, beside the policy."""
+"""Sent, beside the policy, with whatever may be a document or a worker."""
 
 
 def content_policy(service: str | None = None, *, as_header: bool = True) -> str:

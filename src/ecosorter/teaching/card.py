@@ -9,7 +9,6 @@ from importlib.metadata import version
 from ecosorter.bundle import CARD, Bundle, BundleInfo, DataSource
 from ecosorter.datasets.credits import forbids_commerce, licence_of
 from ecosorter.datasets.dataset import PhotoRow, fingerprint
-from ecosorter.datasets.scan import PhotoFacts
 from ecosorter.decision import Thresholds
 from ecosorter.rendering import render
 from ecosorter.teaching.refit import HOLD_NEW, HOLD_OLD, OWN_SHARE
@@ -21,8 +20,8 @@ _LIBRARIES = ("ecosorter", "numpy", "scipy", "onnx", "onnxruntime")
 def describe(
     old: BundleInfo,
     classes: Sequence[str],
+    pairs: Sequence[tuple[str, str, str]],
     rows: Sequence[PhotoRow],
-    facts: Sequence[PhotoFacts],
     result: TeachResult,
     temperature: float,
     thresholds: Thresholds,
@@ -32,14 +31,13 @@ def describe(
     Args:
         old: of the model that was taught.
         classes: of the new one.
-        rows: the photos that were taught.
-        facts: of each row.
+        pairs: hash, class and source of each photo that was taught.
+        rows: those of which the photo is here; they may tell its licence.
         result: what was measured.
         temperature: of the new model.
         thresholds: of the new model.
     """
     created = datetime.now(UTC).replace(microsecond=0).isoformat()
-    pairs = [(fact.sha256, row.label, row.source) for fact, row in zip(facts, rows, strict=True)]
     sources = []
     for name in sorted({source for _, _, source in pairs}):
         mine = [(sha256, label) for sha256, label, source in pairs if source == name]
@@ -62,6 +60,7 @@ def describe(
             "recipe": {
                 "name": "teach",
                 "base": {"name": old.name, "version": old.version, "sha256": old.sha256},
+                "features_of": features_of(old),
                 "hold_old": HOLD_OLD,
                 "hold_new": HOLD_NEW,
                 "own_share": OWN_SHARE,
@@ -69,6 +68,12 @@ def describe(
             "made_with": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
         }
     )
+
+
+def features_of(info: BundleInfo) -> str:
+    """Return the hash of the model whose features these still are: teaching changes the head alone."""
+    found = info.recipe.get("features_of") if info.recipe.get("name") == "teach" else None
+    return found if isinstance(found, str) else info.sha256
 
 
 def taught_card(info: BundleInfo, result: TeachResult, base: Bundle) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ecosorter.teaching.bank import even_shares
 
 REHEARSED = 1500
-"""Rows of the bank that are fitted again at most; more bring little and cost a phone time (docs/teaching.md)."""
+"""Rows of the bank that are fitted again at most; fewer forget more, more cost a phone time (docs/teaching.md)."""
 
 _SHARE = 0.5
 

@@ -64,6 +64,7 @@ class TeachResult(_Part):
         things: how many different things the own photos show; each was left out once.
         step: share of the way to the fitted head that was gone, 0..1: less than 1 where more would have forgotten.
         left_out: photos that could not be read, by status.
+        of_other_models: photos of phones whose features are of another model; they were not used.
         no_waste: own photos, of `checked`, that the old model's signals took for no waste.
         checked: own photos whose signals were computed.
         temperature: before, after.
@@ -81,6 +82,7 @@ class TeachResult(_Part):
     things: int
     step: float
     left_out: dict[str, int]
+    of_other_models: int = 0
     no_waste: int
     checked: int
     temperature: tuple[float, float]

@@ -5,8 +5,9 @@ bank.py). Nothing is measured on what it was fitted to: each own photo is asked 
 thing, and of the bank those rows are asked that were not fitted again.
 """
 
+import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,16 +22,17 @@ from ecosorter.datasets.class_names import Understood, understand
 from ecosorter.datasets.credits import attribution
 from ecosorter.datasets.dataset import PhotoRow, read_dataset
 from ecosorter.datasets.duplicates import find_groups
-from ecosorter.datasets.scan import PhotoFacts, photo_facts, say_unusable
+from ecosorter.datasets.scan import photo_facts, say_unusable
 from ecosorter.decision import Thresholds, softmax
 from ecosorter.errors import BundleError, DatasetError, ExportError
 from ecosorter.preprocess import decode_views
 from ecosorter.progress import Progress, Silent
 from ecosorter.teaching.bank import Bank, make_bank, read_bank
-from ecosorter.teaching.card import describe, taught_card
+from ecosorter.teaching.card import describe, features_of, taught_card
 from ecosorter.teaching.features import augmented_features, quiet_options
 from ecosorter.teaching.learn import FOLDS, Lesson, learn
 from ecosorter.teaching.linear_head import LinearHead, find_head, with_head
+from ecosorter.teaching.notebook import Notebook, of_model, read_notebook
 from ecosorter.teaching.refit import scale_of
 from ecosorter.teaching.result import FolderName, TeachResult, compare_classes, score_answers
 from ecosorter.teaching.things import find_things, join, usual_distance
@@ -47,10 +49,13 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Own:
-    """Somebody's photos: labels ``[n]`` in the new classes, features ``[n, augmentations, d]``, what each shows."""
+    """Somebody's photos: labels ``[n]`` in the new classes, features ``[n, augmentations, d]``, what each shows.
+
+    `pairs` holds hash, class and source of each; `rows` those whose photo is here, which come first.
+    """
 
     rows: list[PhotoRow]
-    facts: list[PhotoFacts]
+    pairs: list[tuple[str, str, str]]
     labels: Labels
     things: Labels
     features: NDArray[np.float32]
@@ -85,6 +90,7 @@ def teach(
     photos: Sequence[Path],
     out: Path,
     *,
+    notebooks: Sequence[Path] = (),
     model: Path | None = None,
     own_classes: bool = False,
     progress: Progress | None = None,
@@ -95,6 +101,7 @@ def teach(
     Args:
         photos: folders and manifests, as for `read_dataset`.
         out: folder of the new bundle.
+        notebooks: files of what phones learnt (notebook.py). Those of another model are told and left aside.
         model: folder of the bundle to teach; None for the one that comes with EcoSorter.
         own_classes: take only the model's own names for known (`class_names.understand`).
         progress: is told how far the work is.
@@ -115,13 +122,18 @@ def teach(
     if bank.features.shape[1] != old.weight.shape[0]:
         raise BundleError(f"The bank of {base.folder} is not of its model; copy the whole folder again.")
 
-    rows = read_dataset(photos, own_classes=True).rows
+    books, others = _notebooks(base, notebooks, old.weight.shape[0])
+    rows = read_dataset(photos, own_classes=True).rows if photos or not books else []
     understood = understand((row.label for row in rows), base.info.classes, own=own_classes)
-    new = tuple(sorted({name.label for name in understood.values()} - set(base.info.classes)))
+    noted = Counter(photo.label for book in books.values() for photo in book.photos)
+    of_phones = understand(noted, base.info.classes, own=True)
+    labels = {name.label for name in (*understood.values(), *of_phones.values())}
+    new = tuple(sorted(labels - set(base.info.classes)))
     classes = (*base.info.classes, *new)
     own, left_out = _own_photos(base, bank, rows, understood, classes, progress)
+    own = _with_notebooks(own, books, of_phones, classes, bank)
     bank = _in_order_of(base.info.classes, _without(bank, own.features[:, 0]))
-    lesson = Lesson(own.features, own.labels, own.things, [row.source for row in own.rows])
+    lesson = Lesson(own.features, own.labels, own.things, [source for _, _, source in own.pairs])
     with progress.stage("head", FOLDS + 1) as advance:
         learnt = learn(old, bank, lesson, classes, base.info.temperature, base.info.thresholds, advance)
     if not learnt.step:
@@ -131,16 +143,16 @@ def teach(
         )
     temperature, thresholds = learnt.temperature, learnt.thresholds
     taught = with_head(graph, learnt.head).SerializeToString()
-    signals = _check(base, taught, learnt.head, own.rows)
+    signals = _check(base, taught, learnt.head, [row.path for row in own.rows])
     thresholds = _let_pass(thresholds, signals)
-    counts = Counter(row.label for row in rows)
+    counts = Counter(row.label for row in rows) + noted
     was = score_answers(softmax(learnt.own_before, base.info.temperature), own.labels, base.info.thresholds.confidence)
     now = score_answers(softmax(learnt.own_after, temperature), own.labels, thresholds.confidence)
     result = TeachResult(
         base=f"{base.info.name} {base.info.version}",
         names=[
             FolderName(name=name, label=entry.label, how=entry.how, photos=counts[name])
-            for name, entry in understood.items()
+            for name, entry in (of_phones | understood).items()
         ],
         new=new,
         part_of={classes[child]: classes[parent] for child, parent in learnt.parents.items()},
@@ -151,16 +163,17 @@ def teach(
         things=len(np.unique(own.things)),
         step=learnt.step,
         left_out=left_out,
+        of_other_models=sum(len(book.photos) for book in others),
         no_waste=int((signals < list(base.info.thresholds.signals.values())).any(axis=1).sum()),
         checked=len(signals),
         temperature=(base.info.temperature, temperature),
         confidence=(base.info.thresholds.confidence, thresholds.confidence),
     )
-    info = describe(base.info, classes, own.rows, own.facts, result, temperature, thresholds)
+    info = describe(base.info, classes, own.pairs, own.rows, result, temperature, thresholds)
     grown = make_bank(
         np.concatenate([bank.features, own.features[:, 0]]),
         np.concatenate([bank.labels, own.labels]),
-        [*bank.row_sources, *(row.source for row in own.rows)],
+        [*bank.row_sources, *(source for _, _, source in own.pairs)],
         classes,
     )
     people = attribution(own.rows, base.read_attribution())
@@ -189,6 +202,10 @@ def _own_photos(
     good = [index for index, fact in enumerate(facts) if fact.status == "ok"]
     rows = [replace(photos[index], label=understood[photos[index].label].label) for index in good]
     usable = [facts[index] for index in good]
+    if not rows:
+        return _Own([], [], np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 0, 0), np.float32)), dict(
+            left_out
+        )
     labels = np.array([classes.index(row.label) for row in rows], np.int64)
     with progress.stage("features", len(rows)) as advance:
         features = augmented_features(base, [row.path for row in rows], advance)
@@ -203,7 +220,44 @@ def _own_photos(
                 f"Class '{label}' has fewer than 2 different photos that can be read: one to learn from and one to "
                 f"measure on is the least, and 20 are a good start.{say_unusable(photos, facts)}"
             )
-    return _Own(rows, usable, labels, things, features), dict(left_out)
+    pairs = [(fact.sha256, row.label, row.source) for fact, row in zip(usable, rows, strict=True)]
+    return _Own(rows, pairs, labels, things, features), dict(left_out)
+
+
+def _notebooks(base: Bundle, paths: Sequence[Path], width: int) -> tuple[dict[str, Notebook], list[Notebook]]:
+    """Read files of phones; return those of this model by their names, and the others."""
+    read = {path.stem if len(paths) == len({each.stem for each in paths}) else str(path): path for path in paths}
+    found = {name: read_notebook(path) for name, path in read.items()}
+    fit, others = of_model(list(found.values()), (base.info.sha256, features_of(base.info)), width)
+    if paths and not any(book.photos for book in fit):
+        raise DatasetError(
+            f"None of the {len(paths)} files holds photos whose features are of {base.info.name} {base.info.version}. "
+            "Teach the model that is on those phones: --model."
+        )
+    return {name: book for name, book in found.items() if book in fit}, others
+
+
+def _with_notebooks(
+    own: _Own, books: dict[str, Notebook], understood: dict[str, Understood], classes: Sequence[str], bank: Bank
+) -> _Own:
+    """Add the photos of notebooks to a person's own."""
+    if not books:
+        return own
+    scale = scale_of(bank.features)
+    usual = usual_distance(bank.features, bank.labels, scale)
+    for name, book in books.items():
+        names = [understood[photo.label].label for photo in book.photos]
+        labels = np.array([classes.index(label) for label in names], np.int64)
+        things = find_things(book.features[:, 0], labels, scale, usual)
+        hashes = [hashlib.sha256(photo.features.encode()).hexdigest() for photo in book.photos]
+        own = _Own(
+            own.rows,
+            [*own.pairs, *((sha256, label, name) for sha256, label in zip(hashes, names, strict=True))],
+            np.concatenate([own.labels, labels]),
+            np.concatenate([own.things, things + (own.things.max() + 1 if len(own.things) else 0)]),
+            np.concatenate([own.features, book.features]) if len(own.labels) else book.features,
+        )
+    return own
 
 
 def _without(bank: Bank, own: NDArray[np.float32]) -> Bank:
@@ -223,8 +277,10 @@ def _in_order_of(classes: Sequence[str], bank: Bank) -> Bank:
     return replace(bank, labels=numbers[bank.labels], classes=tuple(classes))
 
 
-def _check(base: Bundle, model: bytes, head: LinearHead, rows: Sequence[PhotoRow]) -> NDArray[np.float32]:
+def _check(base: Bundle, model: bytes, head: LinearHead, paths: Sequence[Path]) -> NDArray[np.float32]:
     """Run the new graph on some of the photos; return their signals ``[photos, signals]``.
+
+    Where there are only features, it is run on a picture of noise, whose signals do not count.
 
     Raises:
         ExportError: its logits are not those of the head.
@@ -232,10 +288,8 @@ def _check(base: Bundle, model: bytes, head: LinearHead, rows: Sequence[PhotoRow
     session = onnxruntime.InferenceSession(model, quiet_options(), providers=["CPUExecutionProvider"])
     names = ["logits", "features", *(["signals"] if base.info.thresholds.signals else [])]
     found = []
-    for index in np.unique(np.linspace(0, len(rows) - 1, _CHECKED).round().astype(np.int64)):
-        logits, features, *signals = session.run(
-            names, {"pixels": decode_views(rows[index].path, base.info.preprocess)}
-        )
+    for pixels in _some_pixels(base, paths):
+        logits, features, *signals = session.run(names, {"pixels": pixels})
         expected = head(features)
         if not np.abs(logits - expected).max() <= _TOLERANCE * max(1.0, float(np.abs(expected).max())):
             raise ExportError(
@@ -243,11 +297,22 @@ def _check(base: Bundle, model: bytes, head: LinearHead, rows: Sequence[PhotoRow
                 "nothing was written. Please report this with your model."
             )
         found.append(signals[0].mean(axis=0) if signals else np.empty(0, np.float32))
-    return np.stack(found)
+    return np.stack(found)[: len(paths)]
+
+
+def _some_pixels(base: Bundle, paths: Sequence[Path]) -> Iterator[NDArray[np.uint8]]:
+    spec = base.info.preprocess
+    if not paths:
+        yield np.random.default_rng(0).integers(0, 256, (len(spec.zooms), spec.size, spec.size, 3), np.uint8)
+    else:
+        for index in np.unique(np.linspace(0, len(paths) - 1, _CHECKED).round().astype(np.int64)):
+            yield decode_views(paths[index], spec)
 
 
 def _let_pass(thresholds: Thresholds, signals: NDArray[np.float32]) -> Thresholds:
     """Lower the least values of the signals until all but a few of the own photos pass: these do show waste."""
+    if not len(signals):
+        return thresholds
     lowest = np.quantile(signals, _PASS, axis=0)
     least = {name: min(value, float(lowest[i])) for i, (name, value) in enumerate(thresholds.signals.items())}
     return thresholds.model_copy(update={"signals": least})

@@ -3,11 +3,26 @@
 // new worker with a cache of its own.
 
 const CACHE = "ecosorter-{{version}}";
-const FILES = {{files}}.map((path) => new URL(path, self.location).pathname);
-const PHONE = new URL("phone/", self.location).pathname; // what the phone answers with, under names that never change
+const at = (path) => new URL(path, self.location).pathname;
+const FILES = {{files}}.map(at);
+const LATER = {{later}}.map(at); // what a phone that answers by itself needs beside them; kept when it is first asked for
+const PHONE = at("phone/"); // what the phone answers with, under names that never change
+
+async function keepAll() {
+  const cache = await caches.open(CACHE);
+  await cache.addAll((await caches.match(at("phone/kept.json"))) ? [...FILES, ...LATER] : FILES);
+}
+
+async function find({ request }, pathname) {
+  const kept = await caches.match(pathname);
+  if (kept) return kept;
+  const response = await fetch(request);
+  if (response.ok && LATER.includes(pathname)) await (await caches.open(CACHE)).put(pathname, response.clone());
+  return response;
+}
 
 self.addEventListener("install", (event) => {
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)).then(() => self.skipWaiting()));
+  event.waitUntil(keepAll().then(() => self.skipWaiting()));
 });
 
 self.addEventListener("activate", (event) => {
@@ -20,6 +35,6 @@ self.addEventListener("activate", (event) => {
 self.addEventListener("fetch", (event) => {
   const { method, url } = event.request;
   const { origin, pathname } = new URL(url);
-  if (method !== "GET" || origin !== self.location.origin || !(FILES.includes(pathname) || pathname.startsWith(PHONE))) return;
-  event.respondWith(caches.match(pathname).then((kept) => kept ?? fetch(event.request)));
+  if (method !== "GET" || origin !== self.location.origin) return;
+  if ([...FILES, ...LATER].includes(pathname) || pathname.startsWith(PHONE)) event.respondWith(find(event, pathname));
 });

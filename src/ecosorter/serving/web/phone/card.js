@@ -5,7 +5,7 @@ import { el, icon } from "../dom.js";
 import { language, word } from "../words.js";
 import { fetchAll, now, pause, remove } from "./download.js";
 
-const megabytes = (bytes) => (bytes / 1e6).toLocaleString(language(), { maximumFractionDigits: bytes < 1e6 ? 1 : 0 });
+const megabytes = (bytes) => (bytes / 1e6).toLocaleString(language(), { maximumFractionDigits: 1 });
 
 /** Draw it; null where there is nothing to say. `below`: it stands below words that ask for the download. */
 export function phoneCard({ below = false } = {}) {
@@ -14,7 +14,7 @@ export function phoneCard({ below = false } = {}) {
   const button = (id, key, act, fields = {}) => el("button", { class: "button", id, onclick: act }, word(key, fields));
   const card = (...content) => el("section", { class: "card phone" }, ...content.filter(Boolean));
   if (state.name === "offered") {
-    return card(!below && el("h2", {}, word(api.hasService ? "phone_offer" : "phone_needed")), el("p", { class: "muted" }, word("phone_offer_detail")), button("phone-fetch", "phone_fetch", fetchAll, { size }));
+    return card(!below && el("h2", {}, word(api.hasService ? "phone_offer" : "phone_needed")), !below && el("p", { class: "muted" }, word("phone_offer_detail")), button("phone-fetch", "phone_fetch", fetchAll, { size }));
   }
   if (state.name === "coming") {
     const share = Math.round(100 * state.share);

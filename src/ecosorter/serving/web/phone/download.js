@@ -1,7 +1,7 @@
 // The download for use without a network: offered, coming, paused, whole; or not for this phone.
 
 import { recall, remember } from "../memory.js";
-import { stop as endWorker } from "./engine.js";
+import { ask, stop as endWorker } from "./engine.js";
 import { download, forget, installed, missing, offered } from "./parts.js";
 import { isDear, reasonAgainst } from "./support.js";
 
@@ -63,8 +63,9 @@ export async function fetchAll() {
       const list = await offered();
       await download(list.first, tell, signal);
       await navigator.storage?.persist?.().catch(() => false); // else a browser in need of room may drop it
-      endWorker(); // the next photo is looked at with what is new
-      return become("ready");
+      endWorker();
+      await ask("open").catch(fail); // with what is new; and nobody is told that it is ready before it is
+      return state.name === "cannot" ? null : become("ready");
     } catch (error) {
       if (signal.aborted) break;
       const full = error.name === "QuotaExceededError";
