@@ -16,6 +16,7 @@ import typer
 from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
+import ecosorter
 from ecosorter import BundleInfo, Limits, PhotoError, read_bundle
 from ecosorter.bundle import shipped_bundles
 from ecosorter.cli.app import app
@@ -64,7 +65,9 @@ def parsed(arguments: list[str]) -> tuple[str, dict[str, Any]]:
             raise UsageError(f"no command {rest[0]!r} in {' '.join(arguments)!r}")
         names.append(rest[0])
         command = command.commands[rest.pop(0)]
-    alone = {"--help"} | {option for each in command.params if each.is_eager for option in each.opts}
+    alone = {"--help"} | {
+        option for each in command.params if not each.expose_value or each.is_eager for option in each.opts
+    }
     if len(rest) == 1 and rest[0] in alone:  # parsing is doing, with these
         return " ".join(names), {}
     return " ".join(names), command.make_context(" ".join(names), rest).params
@@ -359,3 +362,26 @@ def test_figures_of_the_model_that_ships_are_those_of_its_description() -> None:
     ]
     (first,) = re.findall(r"finds (\d+) % of what each class shows", read("README.md"))
     assert int(first) == round(100 * metrics["held_out"]["aside"]["macro_recall"])
+
+
+# The site
+
+
+def test_the_library_s_page_has_every_public_name() -> None:
+    shown = set(re.findall(r"^::: ecosorter\.(\w+)", read("docs/reference.md"), re.MULTILINE))
+    errors = {name for name in ecosorter.__all__ if hasattr(ecosorter.errors, name)}
+    assert shown >= set(ecosorter.__all__) - errors - {"__version__"}
+    assert "::: ecosorter.errors" in read("docs/reference.md")
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    named = re.findall(r": ([\w-]+\.(?:md|ipynb))$", read("mkdocs.yml"), re.MULTILINE)
+    pages = {path.name for path in (ROOT / "docs").iterdir() if path.suffix in (".md", ".ipynb")}
+    elsewhere = {"index.md", "contributing.md", "changes.md", "model-card.md"}
+    assert sorted(named) == sorted(pages | elsewhere)
+
+
+def test_the_site_asks_no_other_site_for_a_file() -> None:
+    assert re.findall(r"^ *- (?:https?:)?//", read("mkdocs.yml"), re.MULTILINE) == []
+    assert "assets/mermaid.min.js" in read("mkdocs.yml")
+    assert "font: false" in read("mkdocs.yml")
