@@ -23,6 +23,8 @@ from tests.tiny import CLASSES
 
 Visit = Callable[..., Page]
 
+LOADING = 60_000  # ms for a model to be loaded, on a machine that is busy with other tests
+
 
 def measured(right: int) -> Any:
     """Return the scores of somebody who is right about the first of eight photos."""
@@ -111,13 +113,14 @@ def test_one_click_puts_a_model_into_use_and_one_goes_back(visit: Visit, service
     expect(page.locator(".gain")).to_have_text("+37.5 points on other contributors (95 %: +12.0 to +55.0)")
     expect(page.locator("#go-back")).to_have_count(0)
     page.click("article:has(h3:text('4e5f6071')) [data-to=in_use]")
-    expect(page.locator(".model.in_use h3")).to_have_text("2026-12-04-4e5f6071")
+    expect(page.locator(".model.in_use h3")).to_have_text("2026-12-04-4e5f6071", timeout=LOADING)
     page.click("#go-back")
-    expect(page.locator(".model.in_use h3")).to_have_text("2026-11-27-0a1b2c3d")
+    expect(page.locator(".model.in_use h3")).to_have_text("2026-11-27-0a1b2c3d", timeout=LOADING)
     expect(page.locator(".history li").first).to_contain_text("Retired → In use, by Wayan")
 
     other = next(model for model in service.store.models.all() if model.version.endswith("8293a4b5"))
     service.store.models.change(other.id, "shadow", seen=seen(service.store), who="Made")
     page.click("article:has(h3:text('4e5f6071')) [data-to=in_use]")
-    expect(page.locator("#problem")).to_contain_text("Somebody else has changed the models first")
+    problem = page.locator("#problem")
+    expect(problem).to_contain_text("Somebody else has changed the models first", timeout=LOADING)
     expect(page.locator("article.shadow h3")).to_have_text("2026-12-11-8293a4b5")
