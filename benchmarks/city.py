@@ -44,7 +44,7 @@ SHARED = Path(os.environ.get("ECOSORTER_SHARED", "../shared"))
 ROUNDS = 3
 WRONG, CONSENT, CARELESS = 0.10, 0.30, 0.05
 POISON = 40
-ASKED = 70  # photos of a source about which is asked after each round, at most
+ASKED = 50  # photos of a source about which is asked after each round, at most
 
 say = partial(print, flush=True)
 
@@ -102,13 +102,15 @@ class City:
         found: dict[str, Any] = self.client.get("/v1/admin/models", headers=self.admin).json()
         return found
 
-    def improve(self) -> dict[str, Any]:
-        """Have the next model made, and wait for it."""
+    def improve(self) -> dict[str, Any] | None:
+        """Have the next model made, and wait for it; None where there is too little for one."""
         self.client.post("/v1/admin/improve", headers=self.admin).raise_for_status()
         before = self.models()["run"]
         while (run := self.models()["run"]) is None or run["outcome"] == "running" or run == before:
-            time.sleep(0.5)
-        assert run["outcome"] == "candidate", run
+            time.sleep(1)
+        if run["outcome"] != "candidate":
+            say(f"no candidate: {run['outcome']}, {run['missing']}")
+            return None
         return next(model for model in self.models()["models"] if model["id"] == run["model"])
 
     def set(self, model: str, state: str) -> None:
@@ -159,7 +161,7 @@ def main() -> None:
     """Parse the command line, live through it, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, default=SHARED / "photos")
-    parser.add_argument("--most", type=int, default=400, help="photos of a source")
+    parser.add_argument("--most", type=int, default=450, help="photos of a source")
     parser.add_argument("--each", type=int, default=8, help="photos of a person, about")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--plot", type=Path, help="SVG file for the plot")
@@ -227,6 +229,9 @@ def live(city: City, everybody: Sequence[Person], fifth: Sequence[PhotoRow], plo
                 city.correct(person, row, city.ask(row), consent=bool(city.random.random() < CONSENT))
         city.review()
         made = city.improve()
+        if made is None:
+            measure()
+            continue
         report(number + 1, made)
         with Load(city, asked) as load:
             city.set(made["id"], "shadow")

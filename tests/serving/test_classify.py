@@ -67,6 +67,7 @@ def test_an_answer_says_everything(address: str, bundle: Path, language: Languag
         "probabilities": prediction.probabilities,
         "guidance": guide("kaca", "permen-pu-2013", language=language).model_dump(mode="json"),
         "cam": None,
+        "asked": False,
         "problem": None,
     }
 

@@ -187,7 +187,7 @@ async def change(request: Request, store: StoreOf, admin: Admin, model: UUID, wa
 @router.post("/improve", status_code=202, summary="Make a candidate", responses=documented(401, 403, 404, 409, 503))
 def improve(request: Request, store: StoreOf, admin: Admin) -> Started:
     """Start `ecosorter improve` in a process of its own; the list of models tells what comes of it."""
-    if store.improvements.running():
+    if request.app.state.job.running or store.improvements.running():
         raise Problem("improving_already", 409)
     request.app.state.job.start(admin.name)
     return Started()

@@ -25,6 +25,7 @@ class Job:
     def __init__(self, store: Store, model: Path | None) -> None:
         self._store, self._model = store, model
         self._resting_until = 0.0
+        self._process: subprocess.Popen[str] | None = None
 
     def start(self, who: str, every_hours: float = 0) -> None:
         """Start it. Where one is under way in any process, the new one sees that and ends.
@@ -47,7 +48,7 @@ class Job:
         if self._model is not None:
             command += ["--model", str(self._model)]
         environment = self._environment()
-        process = subprocess.Popen(
+        self._process = subprocess.Popen(
             command,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -55,11 +56,16 @@ class Job:
             stderr=subprocess.PIPE,
             text=True,
         )
-        threading.Thread(target=self._wait, args=(process,), name="ecosorter-improve", daemon=True).start()
+        threading.Thread(target=self._wait, args=(self._process,), name="ecosorter-improve", daemon=True).start()
+
+    @property
+    def running(self) -> bool:
+        """Whether the process that this one has started is there."""
+        return self._process is not None and self._process.poll() is None
 
     def may_be_scheduled(self) -> bool:
-        """Tell whether to start it by schedule: not in the hour after it has failed."""
-        return time.monotonic() >= self._resting_until
+        """Tell whether to start it by schedule: not while it runs, nor in the hour after it has failed."""
+        return not self.running and time.monotonic() >= self._resting_until
 
     def _wait(self, process: "subprocess.Popen[str]") -> None:
         """Wait for the end, and write into the log what it has said."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -16,10 +17,13 @@ from ecosorter.serving.store.tables import now
 from tests.serving.page.conftest import Service
 from tests.serving.page.test_quality import check
 from tests.serving.page.test_review import sign_in
+from tests.serving.store.said import keep, said
 from tests.serving.store.test_models import add, seen
 from tests.tiny import CLASSES
 
 Visit = Callable[..., Page]
+
+LOADING = 60_000  # ms for a model to be loaded, on a machine that is busy with other tests
 
 
 def measured(right: int) -> Any:
@@ -58,6 +62,11 @@ def admin(service: Service, tmp_path_factory: pytest.TempPathFactory) -> str:
     second = add(service.store, folder, "2026-12-04-4e5f6071", parent=first.id, figures=figures(first))
     add(service.store, folder, "2026-12-11-8293a4b5", parent=first.id)
     service.store.shadows.add(second.id, {(now().date(), "plastik"): Beside(120, 96, 84.0, 70.0, 2.4)})
+    service.store.campaigns.begin("kaca", 30, who="Wayan")
+    keep(service.store, truth="kaca")
+    for number in range(40):
+        truth = "kaca" if number % 4 else "logam"
+        service.store.corrections.add(uuid4(), said(best="kaca", truth=truth, asked=True, consent=False), None)
     return service.store.tokens.create("Wayan", "admin")
 
 
@@ -81,6 +90,22 @@ def test_the_page_has_no_barriers(
     page.screenshot(path=shots / f"admin-{size}-{language}.png", full_page=True)
 
 
+def test_photos_are_asked_for_on_the_start_page_until_somebody_ends_it(
+    visit: Visit, service: Service, admin: str
+) -> None:
+    start = visit(language="en")
+    expect(start.locator("#campaigns")).to_have_text("We need 30 photos: Glass. There are 1 so far.")
+    page = visit(path="/admin", language="en")
+    sign_in(page, admin)
+    page.select_option("#asked-label", "logam")
+    page.fill("#asked-number", "12")
+    page.click("#ask-for")
+    expect(page.locator(".campaigns li")).to_have_count(2)
+    page.locator(".campaigns li").nth(1).locator("button").click()
+    expect(page.locator(".campaigns li")).to_have_count(1)
+    assert [one.label for one in service.store.campaigns.running()] == ["kaca"]
+
+
 def test_one_click_puts_a_model_into_use_and_one_goes_back(visit: Visit, service: Service, admin: str) -> None:
     page = visit(path="/admin", language="en", errors_expected=True)
     sign_in(page, admin)
@@ -88,13 +113,14 @@ def test_one_click_puts_a_model_into_use_and_one_goes_back(visit: Visit, service
     expect(page.locator(".gain")).to_have_text("+37.5 points on other contributors (95 %: +12.0 to +55.0)")
     expect(page.locator("#go-back")).to_have_count(0)
     page.click("article:has(h3:text('4e5f6071')) [data-to=in_use]")
-    expect(page.locator(".model.in_use h3")).to_have_text("2026-12-04-4e5f6071")
+    expect(page.locator(".model.in_use h3")).to_have_text("2026-12-04-4e5f6071", timeout=LOADING)
     page.click("#go-back")
-    expect(page.locator(".model.in_use h3")).to_have_text("2026-11-27-0a1b2c3d")
+    expect(page.locator(".model.in_use h3")).to_have_text("2026-11-27-0a1b2c3d", timeout=LOADING)
     expect(page.locator(".history li").first).to_contain_text("Retired → In use, by Wayan")
 
     other = next(model for model in service.store.models.all() if model.version.endswith("8293a4b5"))
     service.store.models.change(other.id, "shadow", seen=seen(service.store), who="Made")
     page.click("article:has(h3:text('4e5f6071')) [data-to=in_use]")
-    expect(page.locator("#problem")).to_contain_text("Somebody else has changed the models first")
+    problem = page.locator("#problem")
+    expect(problem).to_contain_text("Somebody else has changed the models first", timeout=LOADING)
     expect(page.locator("article.shadow h3")).to_have_text("2026-12-11-8293a4b5")
