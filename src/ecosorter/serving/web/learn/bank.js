@@ -48,7 +48,7 @@ const inflated = (bytes) => new Response(new Blob([bytes]).stream().pipeThrough(
 
 const KINDS = { "|u1": Uint8Array, "<u2": Uint16Array, "<i8": BigInt64Array, "<f4": Float32Array, "<f8": Float64Array };
 
-/** Read one array of NumPy's format, as https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html says. */
+/** Read one array of NumPy's own format, version 1. */
 function readArray(buffer) {
   const length = new DataView(buffer).getUint16(8, true);
   const header = new TextDecoder().decode(new Uint8Array(buffer, 10, length));
