@@ -179,13 +179,25 @@ def test_every_response_has_the_security_headers(bundle: Path) -> None:
             assert policy["default-src"] == "'none'"
             assert policy["script-src"] == "'self' 'wasm-unsafe-eval'"
             assert policy["img-src"] == "'self' blob: data:"
-            assert "unsafe" not in headers["content-security-policy"]
+            assert headers["content-security-policy"].count("unsafe") == 1  # that of WebAssembly
             assert "camera=(self)" in headers["permissions-policy"]
             assert headers["x-content-type-options"] == "nosniff"
             assert headers["referrer-policy"] == "no-referrer"
             assert "server" not in headers
             assert "access-control-allow-origin" not in headers
             assert "strict-transport-security" not in headers
+
+
+def test_parts_of_a_document_have_what_they_need_and_workers_all(bundle: Path) -> None:
+    with service(bundle) as address:
+        for path in ("/static/now/app.js", "/static/now/nothing"):
+            headers = httpx.get(address + path).headers
+            assert headers["x-content-type-options"] == "nosniff"
+            assert "content-security-policy" not in headers
+        for path in ("/static/now/phone/worker.js", "/static/now/shrink-worker.js", "/sw.js", "/review"):
+            headers = httpx.get(address + path).headers
+            assert "wasm-unsafe-eval" in headers["content-security-policy"]
+            assert headers["cross-origin-embedder-policy"] == "require-corp"
 
 
 def test_https_at_the_proxy_is_made_to_last(bundle: Path) -> None:

@@ -92,7 +92,7 @@ def test_the_first_load_is_small_and_the_items_come_after_it(browser: Browser, w
     while not held:
         page.wait_for_timeout(50)
     assert 20_000 < wire.sent < 110_000
-    assert wire.answers <= 65
+    assert wire.answers <= 60
     context.close()
 
 
