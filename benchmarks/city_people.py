@@ -14,11 +14,11 @@ from sklearn.cluster import AgglomerativeClustering
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from ecosorter.bundle import Bundle, read_bundle, shipped_bundles, write_bundle
-from ecosorter.datasets.dataset import PhotoRow, read_dataset
+from ecosorter.bundle import Bundle, load_bundle, shipped_bundles, write_bundle
+from ecosorter.datasets.dataset import PhotoRow, load_dataset
 from ecosorter.decision import Thresholds
 from ecosorter.preprocess import decode_views
-from ecosorter.teaching.bank import make_bank, read_bank
+from ecosorter.teaching.bank import load_bank, make_bank
 from ecosorter.teaching.linear_head import LinearHead, with_head
 from ecosorter.teaching.refit import balanced_weights
 
@@ -56,8 +56,8 @@ def start_model(folder: Path) -> Bundle:
     The network in the body was pretrained on ImageNet and never fitted to photos of waste, so that the head is all
     that could know them.
     """
-    shipped = read_bundle(shipped_bundles()[0])
-    bank = read_bank(shipped)
+    shipped = load_bundle(shipped_bundles()[0])
+    bank = load_bank(shipped)
     row_sources = np.array(bank.row_sources)
     kept = ~np.isin(row_sources, (*SOURCES, FIFTH))
     classes = shipped.info.classes
@@ -82,7 +82,7 @@ def start_model(folder: Path) -> Bundle:
 
 def refuse_one_that_knows(bundle: Bundle) -> None:
     """Leave the program when a model has learnt from the photos of the city."""
-    names = {one.name for one in bundle.info.data} | set(read_bank(bundle).source_names)
+    names = {one.name for one in bundle.info.data} | set(load_bank(bundle).source_names)
     if known := sorted(names & {*SOURCES, FIFTH}):
         raise SystemExit(f"This model has learnt from {', '.join(known)}; the city needs one that has not.")
 
@@ -126,7 +126,7 @@ def people(photos: Path, model: Bundle, most: int, each: int, seed: int) -> tupl
 def _some(folder: Path, most: int, random: np.random.Generator) -> list[PhotoRow]:
     """Return some photos of a source, as many of each class as of every other where there are so many."""
     by_class = defaultdict(list)
-    for row in read_dataset([folder]).rows:
+    for row in load_dataset([folder]).rows:
         by_class[row.label].append(row)
     mixed = [[rows[i] for i in random.permutation(len(rows))] for rows in by_class.values()]
     longest = max(map(len, mixed))

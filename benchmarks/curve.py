@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from benchmarks.timing import machine, table
 from ecosorter.cli.bars import Bars
 from ecosorter.datasets.cache import Cache
-from ecosorter.datasets.dataset import read_dataset
+from ecosorter.datasets.dataset import load_dataset
 from ecosorter.datasets.photoset import PhotoSet, usable_photos
 from ecosorter.evaluation.protocols import counting_classes, counting_sources, groups_left_out
 from ecosorter.progress import Progress
@@ -244,7 +244,7 @@ def main() -> int:
     recipe = load_recipe("ecosorter")
     cache = Cache()
     with Bars() as bars:
-        photos = usable_photos(read_dataset([options.folder]), cache, bars)
+        photos = usable_photos(load_dataset([options.folder]), cache, bars)
         views = features(photos, recipe, cache, bars)
     curves = measure(photos, views, recipe, options.draws)
     text = report(curves, photos)

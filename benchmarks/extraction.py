@@ -23,7 +23,7 @@ from transformers import AutoModel, pipeline
 from benchmarks.plain_pixels import SIDE
 from benchmarks.published import BATCH, WORKERS, Photos
 from ecosorter.datasets.cache import Cache
-from ecosorter.datasets.dataset import read_dataset
+from ecosorter.datasets.dataset import load_dataset
 from ecosorter.training.backbones.find import find_backbone
 from ecosorter.training.features import FeatureSource, OnnxEngine, extract
 
@@ -89,7 +89,7 @@ WAYS: dict[str, Callable[[list[Path], Path], Callable[[], Features]]] = {
 
 def main(way: str, manifest: Path, folder: Path, features: Path) -> None:
     """Compute the features one way, save them, print photos and seconds."""
-    paths = [row.path for row in read_dataset([manifest]).rows]
+    paths = [row.path for row in load_dataset([manifest]).rows]
     work = WAYS[way](paths, folder)
     start = time.perf_counter()
     found = work()

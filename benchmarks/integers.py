@@ -16,7 +16,7 @@ from benchmarks.curve import Point, features, measured
 from benchmarks.timing import machine, table
 from ecosorter.cli.bars import Bars
 from ecosorter.datasets.cache import Cache
-from ecosorter.datasets.dataset import read_dataset
+from ecosorter.datasets.dataset import load_dataset
 from ecosorter.datasets.photoset import usable_photos
 from ecosorter.training.recipe import load_recipe
 
@@ -45,7 +45,7 @@ def main() -> int:
     folder = parser.parse_args().folder
     points = {}
     with Bars() as bars:
-        photos = usable_photos(read_dataset([folder]), Cache(), bars)
+        photos = usable_photos(load_dataset([folder]), Cache(), bars)
         for name, int8 in (("integers", True), ("floats", False)):
             recipe = load_recipe("ecosorter", overrides={"export.int8": int8})
             views = features(photos, recipe, Cache(), bars)

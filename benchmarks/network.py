@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ecosorter import Classifier
-from ecosorter.bundle import read_bundle, shipped_bundles
+from ecosorter.bundle import load_bundle, shipped_bundles
 
 BATCHES = (1, 32)
 SECONDS = 1.0
@@ -54,7 +54,7 @@ def of_torch(what: str, engine: str, networks: Path) -> tuple[Callable[[Any], Ru
     from ecosorter.training.features import normalised  # noqa: PLC0415
     from ecosorter.training.fit.network import WasteNet  # noqa: PLC0415
 
-    info = read_bundle(shipped_bundles()[0] if what == "shipped" else networks / "bundle").info
+    info = load_bundle(shipped_bundles()[0] if what == "shipped" else networks / "bundle").info
     if what == "shipped":
         things = [len(known) for known in things_of(info.classes)]
         network: Any = WasteNet(
@@ -121,7 +121,7 @@ def main(what: str, engine: str, networks: Path) -> None:
         make, multiplications = of_torch(what, engine, networks)
     else:
         make = of_onnx(what, engine, networks)
-    size = read_bundle(shipped_bundles()[0] if what == "shipped" else networks / "bundle").info.preprocess.size
+    size = load_bundle(shipped_bundles()[0] if what == "shipped" else networks / "bundle").info.preprocess.size
     random = np.random.default_rng(0)
     rates = {}
     for batch in BATCHES:

@@ -23,7 +23,7 @@ from benchmarks import serving_bundle
 from benchmarks.serving import large_photos
 from benchmarks.timing import evenly
 from ecosorter import Classifier
-from ecosorter.bundle import read_bundle, write_bundle
+from ecosorter.bundle import load_bundle, write_bundle
 from ecosorter.photos import find_photos
 from ecosorter.training.export.quantize import quantize
 
@@ -45,7 +45,7 @@ def main(backbone: Path, photos: Path, out: Path) -> None:
         pixels = np.concatenate(list(pool.map(classifier.decode, some)))
     serving_bundle.main(backbone, out, fitted(classifier, pixels, [path.parent.name for path in some]))
 
-    full = read_bundle(out / "bundle")
+    full = load_bundle(out / "bundle")
     ranges = np.array_split(pixels[:: len(pixels) // _RANGES], _RANGES // _BATCH)
     small = quantize(full.model_path.read_bytes(), ranges)
     info = full.info.model_copy(update={"name": "int8"})

@@ -28,7 +28,7 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.timing import PROGRAM, evenly, machine, measured, table
-from ecosorter.bundle import read_bundle, shipped_bundles
+from ecosorter.bundle import load_bundle, shipped_bundles
 from ecosorter.decision import softmax
 from ecosorter.photos import find_photos
 from ecosorter.preprocess import decode_views
@@ -95,7 +95,7 @@ def main() -> None:
 
 def _views(page: Page, photos: Sequence[Path]) -> list[list[str]]:
     """Run the network on the same pixels here and there."""
-    bundle = read_bundle(shipped_bundles()[0])
+    bundle = load_bundle(shipped_bundles()[0])
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(bundle.model_path, options, providers=["CPUExecutionProvider"])
@@ -182,7 +182,7 @@ def _large_photo(photo: Path, folder: Path) -> Path:
 def _list_of_parts() -> dict[str, Any]:
     from ecosorter.serving.parts import make_parts  # noqa: PLC0415 - only now: it takes seconds
 
-    found: dict[str, Any] = json.loads(make_parts(read_bundle(shipped_bundles()[0])).list)
+    found: dict[str, Any] = json.loads(make_parts(load_bundle(shipped_bundles()[0])).list)
     return found
 
 

@@ -29,14 +29,14 @@ from threadpoolctl import threadpool_limits
 from benchmarks.timing import machine, table
 from ecosorter.bundle import Bundle
 from ecosorter.classifier import Classifier
-from ecosorter.datasets.dataset import PhotoRow, read_dataset
+from ecosorter.datasets.dataset import PhotoRow, load_dataset
 from ecosorter.datasets.scan import photo_facts
 from ecosorter.decision import Thresholds, softmax
 from ecosorter.evaluation.metrics import macro_recall
 from ecosorter.evaluation.out_of_fold import calibrate
 from ecosorter.evaluation.protocols import counting_classes, groups_left_out, promise_weights
 from ecosorter.files import write_whole
-from ecosorter.teaching.bank import Bank, read_bank
+from ecosorter.teaching.bank import Bank, load_bank
 from ecosorter.teaching.features import augmented_features
 from ecosorter.teaching.learn import Learnt, Lesson, learn
 from ecosorter.teaching.linear_head import LinearHead
@@ -131,11 +131,11 @@ def figures(
 
 def places(base: Bundle, recipe: Recipe, folder: Path, kept: Path) -> list[Place]:
     """Return every place with the model that never saw it."""
-    bank = read_bank(base)
+    bank = load_bank(base)
     sources = np.array(bank.row_sources)
     counts = promise_weights([bank.classes[label] for label in bank.labels], sources.tolist())
     rows: defaultdict[str, list[PhotoRow]] = defaultdict(list)
-    for row in read_dataset([folder]).rows:
+    for row in load_dataset([folder]).rows:
         rows[row.source].append(row)
     counting = {name for name, mine in rows.items() if counting_classes(Counter(row.label for row in mine))}
     groups = [group for group in groups_left_out(recipe.evaluation.left_out, sources.tolist()) if counting & set(group)]

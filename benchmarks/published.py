@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from transformers import AutoModel
 
 from benchmarks.plain_pixels import SIDE, plain_pixels
-from ecosorter.datasets.dataset import read_dataset
+from ecosorter.datasets.dataset import load_dataset
 
 BATCH = 32
 WORKERS = 2
@@ -40,7 +40,7 @@ class Photos(Dataset[tuple[Tensor, int]]):
 def main(manifest: Path, folder: Path) -> None:
     """Train one epoch on 80 % of the photos, and look at the 10 % of the validation part, as early stopping needs."""
     torch.manual_seed(42)
-    data = read_dataset([manifest])
+    data = load_dataset([manifest])
     paths, labels = [row.path for row in data.rows], data.labels.tolist()
     order = torch.randperm(len(paths)).tolist()
     train, validation = order[: len(order) * 8 // 10], order[len(order) * 8 // 10 : len(order) * 9 // 10]

@@ -29,12 +29,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ecosorter.bundle import Bundle, BundleInfo, read_bundle, write_bundle
+from ecosorter.bundle import Bundle, BundleInfo, load_bundle, write_bundle
 from ecosorter.classifier import Classifier
-from ecosorter.datasets.dataset import PhotoRow, read_dataset
+from ecosorter.datasets.dataset import PhotoRow, load_dataset
 from ecosorter.decision import Thresholds
 from ecosorter.preprocess import PreprocessSpec, decode_views
-from ecosorter.teaching.bank import make_bank, read_bank
+from ecosorter.teaching.bank import load_bank, make_bank
 from ecosorter.teaching.refit import balanced_weights
 from ecosorter.teaching.result import TeachResult
 from ecosorter.teaching.teach import teach
@@ -64,7 +64,7 @@ def main() -> None:
     new = dict(pair.split("=") for pair in given.new)
     random = np.random.default_rng(given.seed)
     cells: defaultdict[tuple[str, str], list[PhotoRow]] = defaultdict(list)
-    for row in read_dataset([given.photos]).rows:
+    for row in load_dataset([given.photos]).rows:
         cells[row.source, row.label].append(row)
     taught, asked, learnt, kept = [], [], [], []
     for (source, _), rows in sorted(cells.items()):
@@ -82,7 +82,7 @@ def main() -> None:
         if given.model is None:
             base = stand_in(folder / "base", learnt)
         else:
-            base = carved(read_bundle(given.model), folder / "base", new) if given.carve else read_bundle(given.model)
+            base = carved(load_bundle(given.model), folder / "base", new) if given.carve else load_bundle(given.model)
         start = time.perf_counter()
         result = teach([class_folders(folder / "own", taught)], folder / "out", model=base.folder, own_classes=True)
         seconds = time.perf_counter() - start
@@ -141,7 +141,7 @@ def plain_features(model: bytes, spec: PreprocessSpec, rows: Rows) -> NDArray[np
 
 def carved(base: Bundle, folder: Path, new: dict[str, str]) -> Bundle:
     """Return a copy of a bundle whose bank has nothing of some sources."""
-    bank = read_bank(base)
+    bank = load_bank(base)
     keep = np.array([source not in new for source in bank.row_sources])
     sources = [source for source, kept in zip(bank.row_sources, keep, strict=True) if kept]
     content = make_bank(bank.features[keep], bank.labels[keep], sources, bank.classes)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.timing import PROGRAM, Measured, evenly, in_turn, machine, measured, table
-from ecosorter.datasets.dataset import PhotoRow, dataset_of, read_dataset, write_manifest
+from ecosorter.datasets.dataset import PhotoRow, dataset_of, load_dataset, write_manifest
 
 RESULTS = Path("test-output/bench/training.md")
 RECIPES = ("resnet18-smote", "resnet50-softmax")
@@ -156,7 +156,7 @@ Decoding is in the time, loading the network is not. The cosine shows that all c
 
 def memory(setting: Setting, sources: Path) -> tuple[int, str]:
     """Part d, measured here: the peak in bytes, and the text."""
-    organic = [row for folder in sorted(sources.glob("*/organik")) for row in read_dataset([folder.parent]).rows]
+    organic = [row for folder in sorted(sources.glob("*/organik")) for row in load_dataset([folder.parent]).rows]
     organic = [row for row in organic if row.label == "organik"]
     rows = [*setting.rows, *evenly(organic, PUBLISHED_ORGANIC * len(setting.rows) // PUBLISHED_PHOTOS)]
     scratch = setting.scratch / "memory"
@@ -179,7 +179,7 @@ def main() -> int:
     """Measure everything; return 1 when the memory is above the limit."""
     options = _options()
     about, trashnet = machine(), options.folder / "trashnet"
-    rows = read_dataset([trashnet]).rows
+    rows = load_dataset([trashnet]).rows
     rows = tuple(evenly(rows, options.photos or len(rows)))
     with TemporaryDirectory(prefix="ecosorter-bench-") as name:
         setting = Setting(rows, Path(name) / "photos.csv", options.backbone, Path(name))

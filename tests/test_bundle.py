@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ecosorter.bundle import BundleInfo, find_bundles, read_bundle, write_bundle
+from ecosorter.bundle import BundleInfo, find_bundles, load_bundle, write_bundle
 from ecosorter.errors import BundleError
 from tests.tiny import tiny_bundle, tiny_info
 
@@ -25,19 +25,19 @@ def test_who_made_which_photo_lies_beside_the_card_and_is_never_needed(tmp_path:
     table = "source,photo,author,licence,url\nhere,kaca/a.jpg,José,CC0,\n"
     written = write_bundle(tmp_path / "a", b"model", tiny_info(), "card", attribution=table)
     write_bundle(tmp_path / "a", b"model", tiny_info(), "card", attribution=table)  # the same again is no conflict
-    read = read_bundle(tmp_path / "a")
+    read = load_bundle(tmp_path / "a")
     assert read.info == written.info
-    assert read.read_attribution() == table
+    assert read.load_attribution() == table
     (tmp_path / "a" / "ATTRIBUTION.csv").write_bytes(b"\xff")
-    assert read_bundle(tmp_path / "a").read_attribution() is None
+    assert load_bundle(tmp_path / "a").load_attribution() is None
     (tmp_path / "a" / "ATTRIBUTION.csv").unlink()
-    assert read_bundle(tmp_path / "a").read_attribution() is None
+    assert load_bundle(tmp_path / "a").load_attribution() is None
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     info = tiny_info(metrics={"macro_f1": 0.5, "per_class": {"kaca": [1, 2]}}, sha256="0" * 64)
     written = write_bundle(tmp_path / "deep" / "a", b"model", info, "# Kartu model é\n")
-    read = read_bundle(tmp_path / "deep" / "a")
+    read = load_bundle(tmp_path / "deep" / "a")
     assert read == written
     assert read.info == info.model_copy(update={"sha256": hashlib.sha256(b"model").hexdigest()})
     assert read.model_path.read_bytes() == b"model"
@@ -47,23 +47,23 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
 def test_a_bank_travels_along_and_is_looked_at_only_when_it_is_read(tmp_path: Path) -> None:
     written = write_bundle(tmp_path / "a", b"model", tiny_info(bank_sha256="0" * 64), "card", bank=b"features")
-    read = read_bundle(tmp_path / "a")
+    read = load_bundle(tmp_path / "a")
     assert read == written
     assert read.info.bank_sha256 == hashlib.sha256(b"features").hexdigest()
-    assert read.read_bank() == b"features"
+    assert read.load_bank() == b"features"
     assert sorted(files(tmp_path / "a")) == ["README.md", "bank.npz", "bundle.json", "model.onnx"]
     (tmp_path / "a" / "bank.npz").write_bytes(b"others")
     with pytest.raises(BundleError, match=r"bank\.npz is not the bank .* SHA-256"):
-        read_bundle(tmp_path / "a").read_bank()
+        load_bundle(tmp_path / "a").load_bank()
     (tmp_path / "a" / "bank.npz").unlink()
     with pytest.raises(BundleError, match=r"bank\.npz is missing"):
-        read_bundle(tmp_path / "a").read_bank()
+        load_bundle(tmp_path / "a").load_bank()
 
 
 def test_a_bundle_without_a_bank_says_so(tmp_path: Path) -> None:
     written = write_bundle(tmp_path / "a", b"model", tiny_info(bank_sha256="0" * 64), "card")
     assert written.info.bank_sha256 is None
-    assert written.read_bank() is None
+    assert written.load_bank() is None
     with pytest.raises(BundleError, match="exists already"):
         write_bundle(tmp_path / "a", b"model", tiny_info(), "card", bank=b"features")
     write_bundle(tmp_path / "a", b"model", tiny_info(), "card", bank=b"features", replace=True)
@@ -76,7 +76,7 @@ def test_a_bank_without_end_is_not_read(tmp_path: Path) -> None:
     with (written.folder / "bank.npz").open("wb") as file:
         file.truncate(50_000_001)
     with pytest.raises(BundleError, match="more than 50 MB"):
-        written.read_bank()
+        written.load_bank()
 
 
 def test_the_format_is_the_golden_file(tmp_path: Path) -> None:
@@ -87,14 +87,14 @@ def test_the_format_is_the_golden_file(tmp_path: Path) -> None:
 def test_the_golden_file_is_read(tmp_path: Path) -> None:
     shutil.copy(GOLDEN, tmp_path)
     (tmp_path / "model.onnx").write_bytes(b"model")
-    assert read_bundle(str(tmp_path)).info.classes == ("kaca", "logam", "organik", "plastik")
+    assert load_bundle(str(tmp_path)).info.classes == ("kaca", "logam", "organik", "plastik")
 
 
 def test_a_mark_that_windows_puts_before_it_is_passed_over(tmp_path: Path) -> None:
     folder = tiny_bundle(tmp_path / "a").folder
     path = folder / "bundle.json"
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
-    assert read_bundle(folder).info.classes == ("kaca", "logam", "organik", "plastik")
+    assert load_bundle(folder).info.classes == ("kaca", "logam", "organik", "plastik")
 
 
 def change(**fields: Any) -> Any:
@@ -150,14 +150,14 @@ def test_what_does_not_fit_is_refused(damage: Any, reason: str, tmp_path: Path) 
     folder = tiny_bundle(tmp_path / "a").folder
     damage(folder)
     with pytest.raises(BundleError, match=reason) as caught:
-        read_bundle(folder)
+        load_bundle(folder)
     assert str(folder) in str(caught.value)
 
 
 def test_the_folder_of_a_run_leads_to_its_bundle(tmp_path: Path) -> None:
     tiny_bundle(tmp_path / "run" / "bundle")
     with pytest.raises(BundleError, match=r"Did you mean .*run/bundle\?"):
-        read_bundle(tmp_path / "run")
+        load_bundle(tmp_path / "run")
 
 
 @pytest.mark.parametrize(
@@ -180,14 +180,14 @@ def test_the_same_bundle_may_be_written_again_and_into_an_empty_folder(tmp_path:
     (tmp_path / "a").mkdir()
     tiny_bundle(tmp_path / "a")
     tiny_bundle(tmp_path / "a")
-    assert read_bundle(tmp_path / "a").info.name == "tiny"
+    assert load_bundle(tmp_path / "a").info.name == "tiny"
 
 
 def test_a_bundle_is_replaced_on_request(tmp_path: Path) -> None:
     folder = tiny_bundle(tmp_path / "a").folder
     (folder / "left over").touch()
     write_bundle(folder, b"other", tiny_info(name="other"), "card", replace=True)
-    assert read_bundle(folder).info.name == "other"
+    assert load_bundle(folder).info.name == "other"
     assert sorted(files(tmp_path)) == ["a/README.md", "a/bundle.json", "a/model.onnx"]
 
 
@@ -248,7 +248,7 @@ def test_an_info_cannot_be_changed() -> None:
 @pytest.mark.parametrize("name", [".DS_Store", "@eaDir"])
 def test_what_a_system_puts_into_an_empty_folder_is_no_content(tmp_path: Path, name: str) -> None:
     (tmp_path / "a" / name).mkdir(parents=True)
-    assert read_bundle(tiny_bundle(tmp_path / "a").folder)
+    assert load_bundle(tiny_bundle(tmp_path / "a").folder)
     (tmp_path / "a" / name).mkdir()
     assert tiny_bundle(tmp_path / "a")
     (tmp_path / "a/notes.txt").touch()
@@ -260,4 +260,4 @@ def test_an_editor_may_have_put_a_mark_before_the_description(tmp_path: Path) ->
     bundle = tiny_bundle(tmp_path / "a")
     path = bundle.folder / "bundle.json"
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
-    assert read_bundle(bundle.folder).info == bundle.info
+    assert load_bundle(bundle.folder).info == bundle.info

@@ -17,7 +17,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
 import ecosorter
-from ecosorter import BundleInfo, Limits, PhotoError, read_bundle
+from ecosorter import BundleInfo, Limits, PhotoError, load_bundle
 from ecosorter.bundle import shipped_bundles
 from ecosorter.cli.app import app
 from ecosorter.datasets.audit import ENOUGH
@@ -344,7 +344,7 @@ def test_every_figure_of_the_readme_has_its_command() -> None:
 
 
 def test_figures_of_the_model_that_ships_are_those_of_its_description() -> None:
-    metrics = read_bundle(shipped_bundles()[0]).info.metrics
+    metrics = load_bundle(shipped_bundles()[0]).info.metrics
     (table,) = (table for table in tables("README.md") if table.header == ("what", "figure", "command"))
 
     def means(key: str) -> str:

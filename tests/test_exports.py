@@ -23,7 +23,7 @@ DownloadError EcoSorterError ExportError GuidanceError Limits PhotoCorrupt Photo
 PhotoIsHtml PhotoIsText PhotoMislabelled PhotoMissing PhotoTooManyBytes PhotoTooManyPixels PhotoTruncated
 PhotoUnreadable
 PhotoUnsupported Prediction PreprocessSpec RecipeError RunError ServiceError StoreError Thresholds __version__ decide
-decode_pixels find_photos open_photo read_bundle to_pixels write_bundle
+decode_pixels find_photos open_photo load_bundle to_pixels write_bundle
 """
 
 

@@ -26,7 +26,7 @@ from ecosorter.errors import (
     PhotoUnreadable,
     PhotoUnsupported,
 )
-from ecosorter.photos import Limits, find_photos, open_photo, read_photo
+from ecosorter.photos import Limits, find_photos, load_photo, open_photo
 from ecosorter.sniff import PHOTO_FORMATS
 from tests.tiny import encoded, photo
 
@@ -380,7 +380,7 @@ def test_the_cap_on_bytes(tmp_path: Path) -> None:
     data = photo()
     path = tmp_path / "photo.png"
     path.write_bytes(data)
-    assert read_photo(path, Limits(max_bytes=len(data))) == data
+    assert load_photo(path, Limits(max_bytes=len(data))) == data
     for source in (path, data):
         with pytest.raises(PhotoTooManyBytes, match="cap"):
             open_photo(source, limits=Limits(max_bytes=len(data) - 1))
@@ -401,7 +401,7 @@ def test_paths_that_are_no_file(tmp_path: Path) -> None:
         ("nothing", PhotoEmpty),
     ]:
         with pytest.raises(error):
-            read_photo(tmp_path / name)
+            load_photo(tmp_path / name)
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="permissions do not bind this user")
@@ -416,7 +416,7 @@ def test_a_file_without_permission_is_unreadable(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that fails when read")
 def test_a_disk_that_fails_is_unreadable() -> None:
     with pytest.raises(PhotoUnreadable):
-        read_photo("/proc/self/mem")
+        load_photo("/proc/self/mem")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
@@ -427,7 +427,7 @@ def test_pipes_and_devices_do_not_hang(tmp_path: Path) -> None:
 
         def read(path: Path = path, caught: list[BaseException] = caught) -> None:
             try:
-                read_photo(path)
+                load_photo(path)
             except PhotoUnreadable as error:
                 caught.append(error)
 

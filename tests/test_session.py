@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 
 from ecosorter import Classifier
-from ecosorter.bundle import Bundle, read_bundle, shipped_bundles
+from ecosorter.bundle import Bundle, load_bundle, shipped_bundles
 from ecosorter.errors import BundleError
 from ecosorter.session import SAME, Device, difference, open_session, providers
 from tests.tiny import CLASSES, COLOURS, photo, tiny_bundle
@@ -85,7 +85,7 @@ def test_a_device_says_what_the_cpu_says(bundle: Bundle, provider: str, name: st
     if provider not in HERE:
         pytest.skip(f"this ONNX Runtime has no {provider}")
     # In 8 bits a device may round a half the other way, layer after layer; `auto` is stricter, and stays on the CPU.
-    model, tolerance = (bundle, SAME) if name == "tiny" else (read_bundle(shipped_bundles()[0]), 0.05)
+    model, tolerance = (bundle, SAME) if name == "tiny" else (load_bundle(shipped_bundles()[0]), 0.05)
     try:
         session = open_session(model, device=DEVICES[provider])
     except BundleError as error:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from ecosorter import Classifier, read_bundle
+from ecosorter import Classifier, load_bundle
 from ecosorter.bundle import shipped_bundles
 from ecosorter.datasets.credits import attribution
-from ecosorter.datasets.dataset import read_dataset
-from ecosorter.teaching.bank import read_bank
+from ecosorter.datasets.dataset import load_dataset
+from ecosorter.teaching.bank import load_bank
 from tests.tiny import photo
 
 SEVEN = ("kaca", "kardus", "kertas", "khusus", "logam", "organik", "plastik")
@@ -35,21 +35,21 @@ def test_it_knows_the_seven_classes_and_where_it_learnt_them(classifier: Classif
     assert len(info.data) == 71
     assert all(source.licence for source in info.data)
     assert not info.non_commercial
-    bank = read_bank(classifier.bundle)
+    bank = load_bank(classifier.bundle)
     assert set(bank.classes) == set(SEVEN)
     assert len(bank.source_names) == 71
 
 
 def test_photographers_who_are_known_are_named_photo_by_photo(classifier: Classifier, shared: Path) -> None:
-    table = attribution(read_dataset([shared / "photos"]).rows)
-    assert classifier.bundle.read_attribution() == table
+    table = attribution(load_dataset([shared / "photos"]).rows)
+    assert classifier.bundle.load_attribution() == table
     card = (classifier.bundle.folder / "README.md").read_text(encoding="utf-8")
     assert "`ATTRIBUTION.csv` beside this card" in card
 
 
 def test_its_card_tells_the_figures_of_its_description(classifier: Classifier) -> None:
     card = (classifier.bundle.folder / "README.md").read_text(encoding="utf-8")
-    held_out = read_bundle(classifier.bundle.folder).info.metrics["held_out"]
+    held_out = load_bundle(classifier.bundle.folder).info.metrics["held_out"]
     for key in ("aside", "yardstick"):
         low, high = held_out[key]["interval"]
         assert f"**{held_out[key]['macro_recall']:.3f}** ({low:.3f} to {high:.3f})" in card

@@ -11,7 +11,7 @@ import pytest
 from ecosorter import Classifier
 from ecosorter.datasets.cache import Cache
 from ecosorter.errors import BundleError, RunError
-from ecosorter.teaching.bank import read_bank
+from ecosorter.teaching.bank import load_bank
 from ecosorter.training.runfolder import RunFolder
 from tests.cli.conftest import rows_of
 from tests.documents import ROOT
@@ -39,7 +39,7 @@ def test_a_model_of_format_1_classifies(model: Path) -> None:
 
 def test_a_model_without_a_bank_says_that_it_cannot_be_taught(model: Path) -> None:
     with pytest.raises(BundleError, match="bank"):
-        read_bank(Classifier.load(model).bundle)
+        load_bank(Classifier.load(model).bundle)
 
 
 def test_an_old_cache_stops_nothing_and_is_mended_by_clearing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -7,7 +7,7 @@ differs from src/ecosorter/models/ecosorter. A part of `make measure`.
 import sys
 from pathlib import Path
 
-from ecosorter.bundle import BundleInfo, read_bundle, shipped_bundles
+from ecosorter.bundle import BundleInfo, load_bundle, shipped_bundles
 
 _DATED = {"created", "version", "made_with"}
 
@@ -32,7 +32,7 @@ def rows(info: BundleInfo) -> list[str]:
 
 def main(folder: Path) -> int:
     """Print the figures and what differs."""
-    found, shipped = (read_bundle(path).info for path in (folder, shipped_bundles()[0]))
+    found, shipped = (load_bundle(path).info for path in (folder, shipped_bundles()[0]))
     one, other = (info.model_dump(mode="json", exclude=_DATED) for info in (found, shipped))
     different = [key for key in one if one[key] != other[key]]
     verdict = f"Not what ships: {', '.join(different)}." if different else "Exactly what ships, but for its date."

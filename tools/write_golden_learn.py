@@ -13,7 +13,7 @@ import numpy as np
 from ecosorter.bundle import Bundle, BundleInfo
 from ecosorter.decision import Thresholds
 from ecosorter.preprocess import PreprocessSpec
-from ecosorter.teaching.bank import Bank, make_bank, read_bank
+from ecosorter.teaching.bank import Bank, load_bank, make_bank
 from ecosorter.teaching.learn import Lesson, learn
 from ecosorter.teaching.linear_head import LinearHead
 from ecosorter.teaching.refit import scale_of
@@ -112,10 +112,10 @@ def _read(content: bytes) -> Bank:
     )
 
     class Held(Bundle):
-        def read_bank(self) -> bytes:
+        def load_bank(self) -> bytes:
             return content
 
-    return read_bank(Held(Path(), info))
+    return load_bank(Held(Path(), info))
 
 
 if __name__ == "__main__":

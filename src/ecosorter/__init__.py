@@ -9,7 +9,7 @@
 import os
 from importlib.metadata import PackageNotFoundError, version
 
-from ecosorter.bundle import Bundle, BundleInfo, DataSource, read_bundle, write_bundle
+from ecosorter.bundle import Bundle, BundleInfo, DataSource, load_bundle, write_bundle
 from ecosorter.classifier import Classifier, Prediction
 from ecosorter.decision import Decision, Thresholds, decide
 from ecosorter.errors import (
@@ -94,8 +94,8 @@ __all__ = [
     "decide",
     "decode_pixels",
     "find_photos",
+    "load_bundle",
     "open_photo",
-    "read_bundle",
     "to_pixels",
     "write_bundle",
 ]

@@ -103,7 +103,7 @@ class Bundle:
         """The ONNX file."""
         return self.folder / MODEL
 
-    def read_bank(self) -> bytes | None:
+    def load_bank(self) -> bytes | None:
         """Return the content of `bank.npz`, or None when the bundle has none.
 
         It is not looked at before, since classifying needs it not.
@@ -131,7 +131,7 @@ class Bundle:
             )
         return content
 
-    def read_attribution(self) -> str | None:
+    def load_attribution(self) -> str | None:
         """Return who made which photo, as CSV; None where the file is not there or cannot be read: it is for people."""
         try:
             return (self.folder / ATTRIBUTION).read_text(encoding="utf-8")
@@ -139,7 +139,7 @@ class Bundle:
             return None
 
 
-def read_bundle(folder: str | os.PathLike[str]) -> Bundle:
+def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
     """Read a bundle and check that it is whole.
 
     Whether the model itself fits the classes and the input size is seen when it is opened: `Classifier.load`.

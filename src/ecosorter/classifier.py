@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ecosorter.bundle import Bundle, read_bundle, shipped_bundles
+from ecosorter.bundle import Bundle, load_bundle, shipped_bundles
 from ecosorter.decision import decide, softmax
 from ecosorter.errors import BundleError, PhotoError
 from ecosorter.photos import Limits, Source
@@ -104,7 +104,7 @@ class Classifier:
         """
         if threads is not None and threads < 1:
             raise ValueError("threads must be at least 1")
-        bundle = read_bundle(_shipped() if path is None else path)
+        bundle = load_bundle(_shipped() if path is None else path)
         return cls(bundle, open_session(bundle, threads, device), limits, threads or os.cpu_count() or 1)
 
     def classify(self, photos: Iterable[Source]) -> list[Prediction]:

@@ -198,7 +198,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def read_photo(path: str | os.PathLike[str], limits: Limits = _DEFAULT) -> bytes:
+def load_photo(path: str | os.PathLike[str], limits: Limits = _DEFAULT) -> bytes:
     """Return the bytes of a file, if it can be a photo at all.
 
     Args:
@@ -253,7 +253,7 @@ def open_photo(source: Source, *, limits: Limits = _DEFAULT, at_least: tuple[int
         data, name = source, "The photo"
         _check_bytes(data, name, limits)
     else:
-        data, name = read_photo(source, limits), os.fspath(source)
+        data, name = load_photo(source, limits), os.fspath(source)
     kind = photo_format(data)
     if kind is None:
         raise _not_a_photo(data, name)

@@ -28,7 +28,7 @@ from ecosorter.bulk import Row, RowFormat, by_position, find_inputs, open_table,
 from ecosorter.bulk.on_ray import stream_on_ray
 from ecosorter.cli.classify import classify
 from ecosorter.datasets.cache import Cache
-from ecosorter.datasets.dataset import read_dataset
+from ecosorter.datasets.dataset import load_dataset
 from ecosorter.datasets.photoset import usable_photos
 from ecosorter.errors import BulkError, BundleError
 from ecosorter.pool import joined, mapped
@@ -242,7 +242,7 @@ def test_features_are_those_of_the_local_engine(pool: None, tmp_path: Path) -> N
         file.write_bytes(encoded(Image.fromarray(pixels), "PNG"))
     backbone = find_backbone(str(networks.onnx_file(tmp_path / "net/model.onnx").parent))
     recipe = Recipe(name="")
-    photos = usable_photos(read_dataset([tmp_path / "photos"]), Cache(tmp_path / "facts"), Silent())
+    photos = usable_photos(load_dataset([tmp_path / "photos"]), Cache(tmp_path / "facts"), Silent())
     here, there = Cache(tmp_path / "here"), Cache(tmp_path / "there")
 
     def front(cache: Cache) -> Front:

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ecosorter.cli.app import app
-from ecosorter.datasets.dataset import read_dataset
+from ecosorter.datasets.dataset import load_dataset
 from ecosorter.errors import StoreError
 from ecosorter.serving.store import Store
 from tests.serving.store.said import SECRET, keep
@@ -84,7 +84,7 @@ def test_the_counts(kept: list[UUID]) -> None:
 def test_the_export_is_a_data_set(kept: list[UUID], tmp_path: Path) -> None:
     done = run("export", "set")
     assert done.stdout == "set/manifest.csv now lists 1 photos from 1 contributors (0 removed).\n"
-    assert read_dataset([tmp_path / "set/manifest.csv"]).classes == ("kaca",)
+    assert load_dataset([tmp_path / "set/manifest.csv"]).classes == ("kaca",)
     assert "Kaca (`kaca`): 1" in (run("export", "set", "--lang", "id"), (tmp_path / "set/README.md").read_text())[1]
 
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from ecosorter.classifier import Classifier
 from ecosorter.cli.evaluate import evaluate
-from ecosorter.datasets.dataset import read_dataset
+from ecosorter.datasets.dataset import load_dataset
 from ecosorter.errors import DatasetError
 from ecosorter.evaluation.evaluate import Evaluation, evaluate_bundle
 from tests import tiny
@@ -87,7 +87,7 @@ def test_json_is_all_of_it(model: Path, photos: Path) -> None:
     result = run(model, photos / "phone", photos / "studio", "--json")
     assert result.exit_code == 0
     found = Evaluation.model_validate_json(result.stdout)
-    assert found == evaluate_bundle(Classifier.load(model), read_dataset([photos]))
+    assert found == evaluate_bundle(Classifier.load(model), load_dataset([photos]))
 
 
 def test_a_bad_photo_is_listed_and_the_exit_code_tells(model: Path, photos: Path) -> None:

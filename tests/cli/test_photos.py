@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from ecosorter.cli.photos import app
 from ecosorter.datasets.cache import Cache
-from ecosorter.datasets.dataset import read_dataset
+from ecosorter.datasets.dataset import load_dataset
 from ecosorter.errors import DatasetError, DownloadError
 from tests.datasets.site import write_batch
 from tests.datasets.test_fetch import GOOD
@@ -139,7 +139,7 @@ def test_a_data_set_that_cannot_be_used_is_one_sentence_and_exit_code_2(tmp_path
 def test_checking_photos_loads_no_training_library(photos: Path, tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from ecosorter.datasets import fetch, audit, dataset;"
-        "audit.audit(dataset.read_dataset([Path(sys.argv[1])]));"
+        "audit.audit(dataset.load_dataset([Path(sys.argv[1])]));"
         "print([name for name in ('torch', 'sklearn', 'transformers', 'jinja2') if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", program, photos], capture_output=True, text=True, check=True)
@@ -153,7 +153,7 @@ def test_fetch(run: Run, tmp_path: Path) -> None:
         assert result.exit_code == 0, result.output
         assert result.stdout == f"TrashNet: 2527 photos in {tmp_path}/trashnet. Licence: MIT.\n"
         assert isinstance(run("fetch", "trashnet", tmp_path / "b", "--url", server.url).exception, DownloadError)
-    assert len(read_dataset([tmp_path / "trashnet"]).rows) == 2527
+    assert len(load_dataset([tmp_path / "trashnet"]).rows) == 2527
 
 
 def test_fetch_of_a_folder_with_boxes(run: Run, tmp_path: Path) -> None:

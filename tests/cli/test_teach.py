@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from ecosorter.bundle import read_bundle
+from ecosorter.bundle import load_bundle
 from ecosorter.cli.app import app as whole
 from ecosorter.cli.teach import _print, teach
 from ecosorter.errors import BundleError, DatasetError
@@ -46,14 +46,14 @@ def test_teaching(tmp_path: Path) -> None:
     assert any(line.startswith("baterai 8 - ") for line in printed)
     assert any(line.startswith("Organic 10 100% ") for line in printed)
     assert printed[-1] == "The new model is in mine. Try it: ecosorter classify PHOTO --model mine"
-    assert read_bundle("mine").info.classes == (*KNOWN, "baterai")
+    assert load_bundle("mine").info.classes == (*KNOWN, "baterai")
 
     again = run("rumah", "--out", "mine", "--model", "base")
     assert isinstance(again.exception, BundleError)
     own = run("rumah", "--out", "own", "--model", "base", "--classes", "own", "--lang", "id")
     assert own.exit_code == 0, own.exception
     assert "glass 6 glass kelas baru" in lines(own.stdout)
-    assert read_bundle("own").info.classes == (*KNOWN, "baterai", "glass")
+    assert load_bundle("own").info.classes == (*KNOWN, "baterai", "glass")
 
 
 def test_what_is_wrong_is_an_error_of_the_program(tmp_path: Path) -> None:

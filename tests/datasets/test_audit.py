@@ -5,7 +5,7 @@ import pytest
 from ecosorter.datasets import audit as audit_module
 from ecosorter.datasets.audit import Audit, audit, findings
 from ecosorter.datasets.cache import Cache
-from ecosorter.datasets.dataset import dataset_of, read_dataset
+from ecosorter.datasets.dataset import dataset_of, load_dataset
 from ecosorter.texts import LANGUAGES, texts
 from tests.training.pictures import photo, picture, save
 
@@ -27,7 +27,7 @@ def spotless(root: Path) -> Path:
 
 
 def look(root: Path) -> Audit:
-    return audit(read_dataset([root]))
+    return audit(load_dataset([root]))
 
 
 def test_a_good_data_set_needs_nobody(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_the_cache_changes_nothing_but_the_time(tmp_path: Path) -> None:
     root = spotless(tmp_path / "photos")
     save(picture(1), root / "home/logam/again.jpg", quality=50)
     cache = Cache(tmp_path / "cache")
-    dataset = read_dataset([root])
+    dataset = load_dataset([root])
     assert audit(dataset, cache) == audit(dataset, cache) == audit(dataset)
 
 
@@ -174,7 +174,7 @@ def test_every_finding_has_words(tmp_path: Path, language: str) -> None:
 
 
 def test_the_real_trashnet(shared: Path) -> None:
-    rows = [row for row in read_dataset([shared / "photos" / "trashnet"]).rows if row.label in ("kaca", "logam")]
+    rows = [row for row in load_dataset([shared / "photos" / "trashnet"]).rows if row.label in ("kaca", "logam")]
     found = audit(dataset_of(rows))
     (wrong,) = found.label_errors
     assert [Path(copy.path).name for copy in wrong.photos] == ["glass115.jpg", "metal91.jpg"]

@@ -9,7 +9,7 @@ import pytest
 
 from ecosorter.datasets.audit import Audit, audit
 from ecosorter.datasets.audit_page import SHOWN, write_audit_page
-from ecosorter.datasets.dataset import PhotoRow, dataset_of, read_dataset
+from ecosorter.datasets.dataset import PhotoRow, dataset_of, load_dataset
 from ecosorter.texts import LANGUAGES, Language
 from tests.training.pictures import photo, picture, save
 
@@ -49,7 +49,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> tuple[Audit, Path]:
     save(picture(2).transpose(0), root / "street/kaca/mirrored.jpg")
     (root / "street/logam/copy.jpg").write_bytes((root / "street/logam/a.jpg").read_bytes())
     (root / "street/logam/page.jpg").write_text("<html></html>")
-    return audit(read_dataset([root])), root
+    return audit(load_dataset([root])), root
 
 
 def page(found: Audit, folder: Path, language: Language = "en") -> Page:

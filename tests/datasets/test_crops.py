@@ -9,7 +9,7 @@ import pytest
 
 from ecosorter.datasets.boxes import Box, BoxedPhoto
 from ecosorter.datasets.crops import JOURNAL, Collected, collect
-from ecosorter.datasets.dataset import read_dataset
+from ecosorter.datasets.dataset import load_dataset
 from ecosorter.errors import DownloadBrokenOff, DownloadError, PhotoMissing
 from tests.datasets.site import board
 
@@ -56,7 +56,7 @@ def test_every_single_thing_and_a_manifest_that_names_people(tmp_path: Path) -> 
     found = run([photo(0, CAN, BAG, person="Ana"), photo(1, person="=Budi\n\0")], tmp_path)
     assert found == Collected(Counter(logam=2, plastik=1), people=2)
     assert crops(tmp_path) == ["logam/p0_0.jpg", "logam/p1_0.jpg", "plastik/p0_1.jpg"]
-    dataset = read_dataset([tmp_path])
+    dataset = load_dataset([tmp_path])
     assert [(row.path.name, row.label, row.source, row.group, row.author) for row in dataset.rows] == [
         ("p0_0.jpg", "logam", "here", "Ana", "Ana"),
         ("p1_0.jpg", "logam", "here", "=Budi", "=Budi"),
@@ -71,7 +71,7 @@ def test_again_nothing_is_fetched_and_what_a_person_removed_stays_away(tmp_path:
     store = Store()
     assert run(photos, tmp_path, store).crops == {"logam": 3}
     assert not store.asked
-    assert len(read_dataset([tmp_path]).rows) == 3
+    assert len(load_dataset([tmp_path]).rows) == 3
 
 
 def test_as_many_photographers_as_asked_for_and_no_photo_more(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_when_nobody_answers_it_stops_and_keeps_what_there_is(tmp_path: Path) ->
     with pytest.raises(DownloadBrokenOff, match=r"photos in a row cannot be had now; the last one: no route"):
         run([photo(number) for number in range(200)], tmp_path, store)
     assert store.asked.total() < 50
-    assert len(read_dataset([tmp_path]).rows) == 3
+    assert len(load_dataset([tmp_path]).rows) == 3
     store.faults.clear()
     assert run([photo(number) for number in range(200)], tmp_path, store).crops == {"logam": 200}
 
@@ -120,7 +120,7 @@ def test_a_fault_in_the_list_keeps_what_there_is(tmp_path: Path) -> None:
 
     with pytest.raises(DownloadError, match="web page"):
         run(broken(), tmp_path)  # type: ignore[arg-type]
-    assert len(read_dataset([tmp_path]).rows) == 8
+    assert len(load_dataset([tmp_path]).rows) == 8
 
 
 @pytest.mark.parametrize("left", [0, 1, 30, -1])
@@ -134,7 +134,7 @@ def test_a_kill_at_any_moment_neither_loses_nor_doubles(tmp_path: Path, left: in
     store = Store()
     assert run(photos, tmp_path, store).crops == {"logam": 3}
     assert store.asked == {"p2": 1}
-    assert [row.path.name for row in read_dataset([tmp_path]).rows] == ["p0_0.jpg", "p1_0.jpg", "p2_0.jpg"]
+    assert [row.path.name for row in load_dataset([tmp_path]).rows] == ["p0_0.jpg", "p1_0.jpg", "p2_0.jpg"]
     assert len((tmp_path / JOURNAL).read_text().splitlines()) == 3
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
 from ecosorter.datasets import duplicates
-from ecosorter.datasets.dataset import PhotoRow, read_dataset
+from ecosorter.datasets.dataset import PhotoRow, load_dataset
 from ecosorter.datasets.duplicates import Near, exact_duplicates, find_groups, near_duplicates
 from ecosorter.datasets.scan import PhotoFacts, photo_facts
 from tests.training.pictures import picture, save
@@ -152,8 +152,8 @@ def test_groups_are_the_connected_components(data: st.DataObject) -> None:
 def test_real_photos_do_not_chain(shared: Path) -> None:
     """White boards, tomatoes cut out on white, and receipts on one scanner: what looks most alike."""
     photos = shared / "photos"
-    dataset = read_dataset([photos / "rotten-tomatoes", photos / "receipt-scans"])
-    board = [row for row in read_dataset([photos / "trashnet"]).rows if row.label in ("kaca", "logam")]
+    dataset = load_dataset([photos / "rotten-tomatoes", photos / "receipt-scans"])
+    board = [row for row in load_dataset([photos / "trashnet"]).rows if row.label in ("kaca", "logam")]
     rows = [*dataset.rows, *board]
     facts = photo_facts(rows)
     near = near_duplicates(rows, facts)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ecosorter.datasets.dataset import read_dataset
+from ecosorter.datasets.dataset import load_dataset
 from ecosorter.datasets.fetch import Request, fetch
 from ecosorter.datasets.published import PublishedArchive, published
 from ecosorter.errors import DatasetError, DownloadError
@@ -70,7 +70,7 @@ def test_a_data_set_ready_to_be_read(server: Server, tmp_path: Path, content: by
     target = get(server, tmp_path / "photos")
     assert target == tmp_path / "photos" / "trashnet"
     assert [path.name for path in (tmp_path / "photos").iterdir()] == ["trashnet"]
-    dataset = read_dataset([target])
+    dataset = load_dataset([target])
     assert dataset.sources == ("trashnet",)
     assert len(dataset.rows) == 2527
     assert dataset.classes == ("kaca", "kardus", "kertas", "khusus", "logam", "plastik")
@@ -94,7 +94,7 @@ def test_what_else_is_there_is_left_alone(server: Server, tmp_path: Path) -> Non
 
 def test_a_download_that_breaks_off_goes_on(server: Server, tmp_path: Path) -> None:
     server.break_after = [len(GOOD) // 3, len(GOOD) // 3]
-    assert len(read_dataset([get(server, tmp_path)]).rows) == 2527
+    assert len(load_dataset([get(server, tmp_path)]).rows) == 2527
     assert len(server.asked) == 3
 
 
@@ -147,7 +147,7 @@ def test_what_must_not_be_used_commercially_is_fetched_on_request_only(server: S
     assert server.asked == []
     found = fetch("realwaste", tmp_path, Request(url=server.url, non_commercial=True))
     assert found.crops.total() == 4752
-    assert read_dataset([tmp_path / "realwaste"]).classes == (
+    assert load_dataset([tmp_path / "realwaste"]).classes == (
         *("kaca", "kardus", "kertas", "khusus", "logam", "organik", "plastik"),
     )
 

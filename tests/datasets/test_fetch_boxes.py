@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ecosorter.datasets.dataset import read_dataset
+from ecosorter.datasets.dataset import load_dataset
 from ecosorter.datasets.fetch import Request, fetch
 from ecosorter.errors import DatasetError, DownloadBrokenOff, DownloadError
 from tests.datasets.site import Site, board, coco, colour_of, open_site, write_batch
@@ -40,7 +40,7 @@ def litter(site: Site) -> Request:
 
 def test_litter_with_the_address_of_each_photo(site: Site, litter: Request, tmp_path: Path) -> None:
     assert fetch("taco", tmp_path, litter).crops == {"logam": 2, "kaca": 2}
-    dataset = read_dataset([tmp_path])
+    dataset = load_dataset([tmp_path])
     assert dataset.sources == ("taco",)
     assert {colour_of(row.path) for row in dataset.rows if row.label == "logam"} == {"red"}
     assert {colour_of(row.path) for row in dataset.rows if row.label == "kaca"} == {"green"}
@@ -74,7 +74,7 @@ def test_a_photo_that_breaks_off_comes_another_time(
     found = fetch("taco", tmp_path, litter)
     assert (found.crops.total(), found.lost, found.later) == (4, 0, 0)
     assert site.asked["/0000.jpg"] == 1
-    assert len(read_dataset([tmp_path]).rows) == 4
+    assert len(load_dataset([tmp_path]).rows) == 4
 
 
 def test_a_table_that_breaks_off_is_asked_for_again(site: Site, litter: Request, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_photos_whose_own_licence_forbids_it_are_left_out(site: Site, litter: Re
     assert fetch("taco", tmp_path / "free", litter).crops == {"logam": 1}
     free = Request(url=litter.url, non_commercial=True)
     assert fetch("taco", tmp_path / "all", free).crops == {"logam": 2, "kaca": 1}
-    assert any("by-nc" in row.licence for row in read_dataset([tmp_path / "all"]).rows)
+    assert any("by-nc" in row.licence for row in load_dataset([tmp_path / "all"]).rows)
 
 
 def test_a_folder_that_the_user_has_downloaded(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_folder_that_the_user_has_downloaded(tmp_path: Path) -> None:
     assert (found.crops, found.later) == ({"logam": 3, "kaca": 2}, 1)
     (here / "data/batch_02/0000.jpg").write_bytes(board(THINGS[0]))
     assert fetch("recycle-trash", tmp_path / "photos", asked).crops == {"logam": 4, "kaca": 3}
-    dataset = read_dataset([tmp_path / "photos"])
+    dataset = load_dataset([tmp_path / "photos"])
     assert len({(row.group, row.path.name) for row in dataset.rows}) == 7
     assert {row.licence for row in dataset.rows} == {"CC-BY-4.0"}
 
@@ -160,7 +160,7 @@ def test_another_photo_of_the_same_person_stands_in(site: Site, world: Request, 
     site.faults[f"/validation/{0:016x}.jpg"] = 404
     found = fetch("open-images", tmp_path, world)
     fetch("open-images", tmp_path, world)
-    assert (found.lost, len(read_dataset([tmp_path]).rows)) == (1, 4)
+    assert (found.lost, len(load_dataset([tmp_path]).rows)) == (1, 4)
 
 
 def test_a_table_that_is_a_web_page(site: Site, world: Request, tmp_path: Path) -> None:

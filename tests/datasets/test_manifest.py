@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecosorter.datasets.dataset import PhotoRow, dataset_of, read_dataset, write_manifest
+from ecosorter.datasets.dataset import PhotoRow, dataset_of, load_dataset, write_manifest
 from ecosorter.errors import DatasetError
 from tests.training.pictures import touch
 
@@ -24,7 +24,7 @@ def test_a_manifest(tmp_path: Path) -> None:
         tmp_path,
         'path,label,source,group,remark\na.jpg,Glass,kitchen,7,x\n\n"b, c.jpg",logam,,,\n/far/d.jpg, kertas ,,9,\n',
     )
-    dataset = read_dataset([path])
+    dataset = load_dataset([path])
     assert dataset.rows == (
         PhotoRow(tmp_path / "a.jpg", "kaca", "kitchen", "7"),
         PhotoRow(tmp_path / "b, c.jpg", "logam", "list", ""),
@@ -42,7 +42,7 @@ def test_a_manifest(tmp_path: Path) -> None:
     ],
 )
 def test_manifests_as_spreadsheets_write_them(tmp_path: Path, text: str) -> None:
-    assert read_dataset([manifest(tmp_path, text)]).rows == (PhotoRow(tmp_path / "a.jpg", "kaca", "list"),)
+    assert load_dataset([manifest(tmp_path, text)]).rows == (PhotoRow(tmp_path / "a.jpg", "kaca", "list"),)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_manifests_as_spreadsheets_write_them(tmp_path: Path, text: str) -> None
 )
 def test_broken_manifests_are_named_by_line(tmp_path: Path, text: str, why: str) -> None:
     with pytest.raises(DatasetError, match=why):
-        read_dataset([manifest(tmp_path, text)])
+        load_dataset([manifest(tmp_path, text)])
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_broken_manifests_are_named_by_line(tmp_path: Path, text: str, why: str)
 )
 def test_manifests_as_they_come_out_of_a_spreadsheet(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "list.csv").write_bytes(content)
-    assert read_dataset([tmp_path / "list.csv"]).rows == (PhotoRow(tmp_path / "a.jpg", "kaca", "list"),)
+    assert load_dataset([tmp_path / "list.csv"]).rows == (PhotoRow(tmp_path / "a.jpg", "kaca", "list"),)
 
 
 @pytest.mark.parametrize(
@@ -97,12 +97,12 @@ def test_manifests_as_they_come_out_of_a_spreadsheet(tmp_path: Path, content: by
 )
 def test_what_cannot_be_meant_is_refused(tmp_path: Path, text: str, why: str) -> None:
     with pytest.raises(DatasetError, match=why):
-        read_dataset([manifest(tmp_path, text)])
+        load_dataset([manifest(tmp_path, text)])
 
 
 def test_a_backslash_may_be_part_of_a_name(tmp_path: Path) -> None:
     (tmp_path / "odd\\name.jpg").touch()
-    (row,) = read_dataset([manifest(tmp_path, "path,label\nodd\\name.jpg,kaca\n")]).rows
+    (row,) = load_dataset([manifest(tmp_path, "path,label\nodd\\name.jpg,kaca\n")]).rows
     assert row.path == tmp_path / "odd\\name.jpg"
 
 
@@ -114,12 +114,12 @@ def test_whatever_a_manifest_holds_it_is_read_or_refused(
     for start in (b"", b"path,label\n", b"sep=;\npath;label\n"):
         path.write_bytes(start + content)
         with suppress(DatasetError):
-            assert read_dataset([path], own_classes=True).rows
+            assert load_dataset([path], own_classes=True).rows
 
 
 def test_a_manifest_in_another_encoding(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="line 2: not UTF-8"):
-        read_dataset([manifest(tmp_path, "path,label\ncafé.jpg,kaca\n", "latin-1")])
+        load_dataset([manifest(tmp_path, "path,label\ncafé.jpg,kaca\n", "latin-1")])
 
 
 _WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12).map(str.strip).filter(bool)
@@ -145,16 +145,16 @@ def test_a_written_manifest_reads_back_the_same(
     dataset = dataset_of(PhotoRow(photos / name, label, source, group) for name, label, source, group in cells)
     path = folder / "list.csv"
     write_manifest(dataset, path)
-    assert read_dataset([path], own_classes=True) == dataset
+    assert load_dataset([path], own_classes=True) == dataset
     assert sorted(file.name for file in folder.iterdir()) == ["list.csv"]
 
 
 def test_a_manifest_moves_with_its_photos(tmp_path: Path) -> None:
     root = tmp_path / "set"
     touch(root / "photos/kitchen/kaca/7/a.jpg")
-    write_manifest(read_dataset([root / "photos"]), root / "list.csv")
+    write_manifest(load_dataset([root / "photos"]), root / "list.csv")
     root.rename(tmp_path / "moved")
-    (row,) = read_dataset([tmp_path / "moved" / "list.csv"]).rows
+    (row,) = load_dataset([tmp_path / "moved" / "list.csv"]).rows
     assert row == PhotoRow(tmp_path / "moved/photos/kitchen/kaca/7/a.jpg", "kaca", "kitchen", "kaca/7")
 
 
@@ -166,11 +166,11 @@ def test_a_manifest_is_a_table_that_others_can_read(tmp_path: Path) -> None:
 
 def test_who_made_a_photo_is_kept(tmp_path: Path) -> None:
     text = "path,label,author,licence,url\na.jpg,kaca,Ana,CC0, https://x/1 \nb.jpg,kaca,,,\n"
-    dataset = read_dataset([manifest(tmp_path, text)])
+    dataset = load_dataset([manifest(tmp_path, text)])
     named = [(row.author, row.licence, row.url) for row in dataset.rows]
     assert named == [("Ana", "CC0", "https://x/1"), ("", "", "")]
     write_manifest(dataset, tmp_path / "again.csv")
-    assert read_dataset([tmp_path / "again.csv"]) == dataset
+    assert load_dataset([tmp_path / "again.csv"]) == dataset
 
 
 def test_a_folder_with_a_manifest_is_read_by_it(tmp_path: Path) -> None:
@@ -183,8 +183,8 @@ def test_a_folder_with_a_manifest_is_read_by_it(tmp_path: Path) -> None:
         PhotoRow(tmp_path / "photos/fetched/kaca/a.jpg", "kaca", "fetched", "ana"),
         PhotoRow(tmp_path / "photos/fetched/kaca/b.jpg", "plastik", "fetched", "ana"),
     )
-    assert read_dataset([tmp_path / "photos/fetched"]).rows == listed
+    assert load_dataset([tmp_path / "photos/fetched"]).rows == listed
     mine = PhotoRow(tmp_path / "photos/mine/logam/c.jpg", "logam", "mine")
-    assert read_dataset([tmp_path / "photos"]).rows == (*listed, mine)
+    assert load_dataset([tmp_path / "photos"]).rows == (*listed, mine)
     (tmp_path / "photos/mine/logam/c.jpg").unlink()
-    assert read_dataset([tmp_path / "photos"]).rows == listed
+    assert load_dataset([tmp_path / "photos"]).rows == listed

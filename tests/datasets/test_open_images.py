@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecosorter.datasets.boxes import BoxedPhoto
-from ecosorter.datasets.open_images import read_open_images
+from ecosorter.datasets.open_images import load_open_images
 from ecosorter.datasets.published import PublishedOpenImages, published
 from ecosorter.errors import DatasetError
 
@@ -59,7 +59,7 @@ def read(tmp_path: Path) -> Read:
             file.write_text(files[path], encoding="utf-8")
             return file
 
-        return list(read_open_images(open_images(), table, "http://photos"))
+        return list(load_open_images(open_images(), table, "http://photos"))
 
     return run
 
@@ -109,7 +109,7 @@ def test_parts_are_read_when_they_are_needed(tmp_path: Path) -> None:
         file.write_text(files[path])
         return file
 
-    assert next(read_open_images(open_images(), table, "http://photos")).name == "0a"
+    assert next(load_open_images(open_images(), table, "http://photos")).name == "0a"
     validation = open_images().parts["validation"]
     assert asked == [open_images().names, validation.boxes, validation.images]
 
@@ -164,5 +164,5 @@ def test_whatever_a_table_says_is_read_or_refused(
         return file
 
     with suppress(DatasetError):
-        for photo in read_open_images(open_images(), table, "http://photos"):
+        for photo in load_open_images(open_images(), table, "http://photos"):
             assert photo.place.startswith("http://photos/validation/0a")

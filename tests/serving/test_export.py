@@ -7,7 +7,7 @@ import pytest
 
 from ecosorter.datasets.audit import audit
 from ecosorter.datasets.cache import Cache
-from ecosorter.datasets.dataset import read_dataset
+from ecosorter.datasets.dataset import load_dataset
 from ecosorter.datasets.photoset import usable_photos
 from ecosorter.datasets.splits import split_rows
 from ecosorter.errors import StoreError
@@ -42,7 +42,7 @@ def test_training_takes_it_and_keeps_every_contributor_on_one_side(store: Store,
     done = export(store, tmp_path / "set", language="en")
     assert (done.classes, done.contributors, done.removed) == ({"kaca": 24, "logam": 24}, 12, 0)
 
-    dataset = read_dataset([tmp_path / "set/manifest.csv"])
+    dataset = load_dataset([tmp_path / "set/manifest.csv"])
     cache = Cache(tmp_path / "cache")
     found = audit(dataset, cache)
     assert not found.unreadable
@@ -113,7 +113,7 @@ def test_one_photo_sent_twice_is_listed_once_as_last_settled_and_for_each_contri
     run(database, f"UPDATE corrections SET settled_at = '2099-01-01 00:00:00.000000' WHERE id = '{id_written}'")  # noqa: S608
     export(store, tmp_path / "set", language="en")
     assert sorted(row["label"] for row in manifest(tmp_path / "set")) == ["kaca", "logam"]
-    read_dataset([tmp_path / "set/manifest.csv"])
+    load_dataset([tmp_path / "set/manifest.csv"])
 
 
 def test_an_empty_store_is_exported_as_an_empty_list(store: Store, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ecosorter.bundle import Bundle, write_bundle
 from ecosorter.errors import BundleError
-from ecosorter.teaching.bank import choose_rows, make_bank, read_bank
+from ecosorter.teaching.bank import choose_rows, load_bank, make_bank
 from tests.tiny import CLASSES, tiny_info
 
 
@@ -29,7 +29,7 @@ def bundle(folder: Path, bank: bytes | None) -> Bundle:
 def test_what_is_kept_is_nearly_what_it_was(tmp_path: Path) -> None:
     features, labels, sources = rows()
     features[:, 3] = -2.5  # a dimension that says nothing
-    bank = read_bank(bundle(tmp_path / "a", make_bank(features, labels, sources, CLASSES)))
+    bank = load_bank(bundle(tmp_path / "a", make_bank(features, labels, sources, CLASSES)))
     steps = np.ptp(features, axis=0) / 255
     assert (np.abs(bank.features - features) <= steps / 2 + 1e-5).all()
     assert bank.features.dtype == np.float32
@@ -64,7 +64,7 @@ def test_many_photos_of_few_sources_give_way_first() -> None:
 
 def test_a_bundle_without_one_says_so(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"no bank\.npz.*would forget"):
-        read_bank(bundle(tmp_path / "a", None))
+        load_bank(bundle(tmp_path / "a", None))
 
 
 def arrays(**changes: Any) -> bytes:
@@ -107,14 +107,14 @@ def bomb() -> bytes:
 )
 def test_what_is_no_bank_is_refused(content: bytes, reason: str, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=reason):
-        read_bank(bundle(tmp_path / "a", content))
+        load_bank(bundle(tmp_path / "a", content))
 
 
 def test_the_hash_is_checked_when_it_is_read(tmp_path: Path) -> None:
     written = bundle(tmp_path / "a", make_bank(*rows(), CLASSES))
     (written.folder / "bank.npz").write_bytes(make_bank(*rows(61), CLASSES))
     with pytest.raises(BundleError, match="SHA-256"):
-        read_bank(written)
+        load_bank(written)
     (written.folder / "bank.npz").unlink()
     with pytest.raises(BundleError, match="missing"):
-        read_bank(replace(written))
+        load_bank(replace(written))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecosorter.bundle import Bundle, read_bundle
+from ecosorter.bundle import Bundle, load_bundle
 from ecosorter.classifier import Classifier
 from ecosorter.errors import DatasetError
 from ecosorter.teaching import notebook
@@ -134,7 +134,7 @@ def test_notebooks_of_several_phones_become_one_model(tmp_path: Path) -> None:
     assert {name.name: name.photos for name in result.names} == {"popok": 8, "baterai": 8}
     images = [encoded(tinted("popok", 70_000 + i), "PNG") for i in range(10)]
     assert sum(answer.best == "popok" for answer in Classifier.load(tmp_path / "out").classify(images)) >= 8
-    taught = read_bundle(tmp_path / "out")
+    taught = load_bundle(tmp_path / "out")
     assert {source.name for source in taught.info.data} >= {"popok", "baterai"}
     # Teaching changes no feature: notebooks of the model that was taught fit the taught one too.
     again = teach([], tmp_path / "again", notebooks=files[:1], model=taught.folder)

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecosorter.bundle import Bundle, read_bundle, write_bundle
+from ecosorter.bundle import Bundle, load_bundle, write_bundle
 from ecosorter.classifier import Classifier
 from ecosorter.decision import Thresholds
 from ecosorter.errors import BundleError, DatasetError
-from ecosorter.teaching.bank import read_bank
+from ecosorter.teaching.bank import load_bank
 from ecosorter.teaching.result import TeachResult
 from ecosorter.teaching.teach import teach
 from tests.teaching.teachable import KNOWN, class_folders, teachable, tinted
@@ -28,7 +28,7 @@ def taught(base: Bundle, tmp_path_factory: pytest.TempPathFactory) -> tuple[Teac
     folder = tmp_path_factory.mktemp("taught")
     photos = class_folders(folder / "rumah", {"baterai": 20, "popok": 20, "glass:kaca": 10})
     (photos / "popok" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    return teach([photos], folder / "out", model=base.folder), read_bundle(folder / "out")
+    return teach([photos], folder / "out", model=base.folder), load_bundle(folder / "out")
 
 
 def found(bundle: Bundle, label: str, photos: int = 20) -> float:
@@ -89,7 +89,7 @@ def test_it_never_grows_bolder(base: Bundle, taught: tuple[TeachResult, Bundle])
 
 def test_what_was_taught_can_be_taught_again(taught: tuple[TeachResult, Bundle], tmp_path: Path) -> None:
     first, bundle = taught
-    bank = read_bank(bundle)
+    bank = load_bank(bundle)
     assert bank.classes == bundle.info.classes
     assert len(bank.labels) == 120 + 50
     again = class_folders(tmp_path / "rumah", {"baterai": 20, "popok": 20})  # the same photos once more
@@ -97,9 +97,9 @@ def test_what_was_taught_can_be_taught_again(taught: tuple[TeachResult, Bundle],
     assert second.new == ()
     assert {name.how for name in second.names} == {"known"}
     assert "baterai" not in second.known  # they left the bank: else they would not be held out
-    bank = read_bank(read_bundle(tmp_path / "again"))
+    bank = load_bank(load_bundle(tmp_path / "again"))
     assert np.bincount(bank.labels).tolist() == [50, 40, 40, 20, 20]
-    assert read_bundle(tmp_path / "again").info.name == "tiny-taught"
+    assert load_bundle(tmp_path / "again").info.name == "tiny-taught"
     assert first.new == ("baterai", "popok")
 
 
@@ -107,7 +107,7 @@ def test_the_same_photos_give_the_same_model(base: Bundle, tmp_path: Path) -> No
     photos = class_folders(tmp_path / "a", {"baterai": 6, "popok": 6})
     for name in ("one", "two"):
         teach([photos], tmp_path / name, model=base.folder)
-    one, two = (read_bundle(tmp_path / name) for name in ("one", "two"))
+    one, two = (load_bundle(tmp_path / name) for name in ("one", "two"))
     assert one.info.sha256 == two.info.sha256
     assert one.info.bank_sha256 == two.info.bank_sha256
 
@@ -117,16 +117,16 @@ def test_what_may_not_be_done_with_photos_and_who_made_them_goes_on(base: Bundle
     lines = [f"{path.relative_to(photos)},popok,ana,Ana,CC-BY-NC-4.0" for path in sorted(photos.rglob("*.png"))]
     (photos / "manifest.csv").write_text("path,label,source,author,licence\n" + "\n".join(lines))
     teach([photos], tmp_path / "out", model=base.folder)
-    bundle = read_bundle(tmp_path / "out")
+    bundle = load_bundle(tmp_path / "out")
     assert bundle.info.non_commercial == ("ana",)
     assert bundle.info.data[-1].licence == "CC-BY-NC-4.0"
-    assert (bundle.read_attribution() or "").count(",Ana,CC-BY-NC-4.0,") == 12
+    assert (bundle.load_attribution() or "").count(",Ana,CC-BY-NC-4.0,") == 12
     card = (bundle.folder / "README.md").read_text(encoding="utf-8")
     assert card.split("\n\n")[1].startswith("**Not for commercial use.** It learnt from ana,")
     teach([class_folders(tmp_path / "more", {"baterai": 12})], tmp_path / "again", model=bundle.folder)
-    again = read_bundle(tmp_path / "again")
+    again = load_bundle(tmp_path / "again")
     assert again.info.non_commercial == ("ana",)
-    assert again.read_attribution() == bundle.read_attribution()
+    assert again.load_attribution() == bundle.load_attribution()
 
 
 def test_a_kind_that_was_part_of_an_old_class_leaves_it(tmp_path: Path) -> None:
@@ -134,8 +134,8 @@ def test_a_kind_that_was_part_of_an_old_class_leaves_it(tmp_path: Path) -> None:
     base = teachable(tmp_path / "base", also={"baterai": "khusus"})
     result = teach([class_folders(tmp_path / "own", {"baterai": 20})], tmp_path / "out", model=base.folder)
     assert result.part_of == {"baterai": "khusus"}
-    assert found(read_bundle(tmp_path / "out"), "baterai") >= 0.8
-    assert found(read_bundle(tmp_path / "out"), "khusus") >= 0.9
+    assert found(load_bundle(tmp_path / "out"), "baterai") >= 0.8
+    assert found(load_bundle(tmp_path / "out"), "khusus") >= 0.9
     khusus = result.known["khusus"]
     assert khusus.photos == 40
     assert khusus.moved >= 15
@@ -145,7 +145,7 @@ def test_a_kind_that_was_part_of_an_old_class_leaves_it(tmp_path: Path) -> None:
 def test_only_known_classes_may_be_taught(base: Bundle, tmp_path: Path) -> None:
     result = teach([class_folders(tmp_path / "own", {"organik": 8})], tmp_path / "out", model=base.folder)
     assert result.new == ()
-    assert read_bundle(tmp_path / "out").info.classes == KNOWN
+    assert load_bundle(tmp_path / "out").info.classes == KNOWN
 
 
 def test_signals_stay_and_let_the_own_photos_pass(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_models_that_cannot_be_taught_are_refused(tmp_path: Path) -> None:
     photos = class_folders(tmp_path / "own", {"baterai": 4})
     with pytest.raises(BundleError, match="would forget"):
         teach([photos], tmp_path / "out", model=teachable(tmp_path / "bare", bank=False).folder)
-    content = teachable(tmp_path / "other").read_bank()
+    content = teachable(tmp_path / "other").load_bank()
     convolution = write_bundle(tmp_path / "a", tiny_model(), tiny_info((*KNOWN, "plastik")), "card", bank=content)
     with pytest.raises(BundleError, match="not one linear layer"):
         teach([photos], tmp_path / "out", model=convolution.folder)

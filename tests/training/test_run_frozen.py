@@ -6,11 +6,11 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from ecosorter import Classifier, read_bundle
+from ecosorter import Classifier, load_bundle
 from ecosorter.datasets.cache import Cache
 from ecosorter.decision import combine_views, softmax
 from ecosorter.preprocess import decode_views
-from ecosorter.teaching.bank import read_bank
+from ecosorter.teaching.bank import load_bank
 from ecosorter.training.results import RunResult
 from ecosorter.training.run import train
 from ecosorter.training.tracking.tracker import NoTracker
@@ -39,7 +39,7 @@ def shipped(place: Path) -> RunResult:
 def test_each_source_is_answered_without_it_and_those_set_aside_are_told_first(place: Path, shipped: RunResult) -> None:
     assert shipped.left_out_together == (("board",), ("floor",))
     assert shipped.fit.scores.photos == 42
-    held_out = read_bundle(place / "run/bundle").info.metrics["held_out"]
+    held_out = load_bundle(place / "run/bundle").info.metrics["held_out"]
     assert (held_out["aside"]["worst_source"], held_out["yardstick"]["worst_source"]) == ("floor", "board")
     card = (place / "run/bundle/README.md").read_text(encoding="utf-8")
     assert "that no choice looked at" in card.split("\n\n")[1]
@@ -48,22 +48,22 @@ def test_each_source_is_answered_without_it_and_those_set_aside_are_told_first(p
 
 
 def test_the_bundle_is_of_integers_and_has_signals_and_a_bank(place: Path, shipped: RunResult) -> None:
-    bundle = read_bundle(place / "run/bundle")
+    bundle = load_bundle(place / "run/bundle")
     assert sum(path.stat().st_size for path in bundle.folder.iterdir()) < 5_000_000
     assert list(bundle.info.thresholds.signals) == ["familiarity", "waste", "detail"]
-    bank = read_bank(bundle)
+    bank = load_bank(bundle)
     assert bank.features.shape == (42, 1280 + len(COLOURS))
     files = sorted((place / "photos").rglob("*.png"))
     assert {prediction.status for prediction in Classifier.load(bundle.folder).classify(files)} == {"ok"}
 
 
 def test_what_ships_says_what_its_features_and_head_say(place: Path, shipped: RunResult) -> None:
-    bundle = read_bundle(place / "run/bundle")
+    bundle = load_bundle(place / "run/bundle")
     session = onnxruntime.InferenceSession(bundle.model_path)
     file = sorted((place / "photos").rglob("*.png"))[0]
     logits, features = session.run(["logits", "features"], {"pixels": decode_views(file, bundle.info.preprocess)})
     assert logits.shape == (2, 3)
-    bank = read_bank(bundle)
+    bank = load_bank(bundle)
     assert np.abs(bank.features - features.mean(axis=0)).mean(axis=1).min() < 0.05  # it is one of the bank's rows
     temperature, thresholds = bundle.info.temperature, bundle.info.thresholds
     assert thresholds.first_view is not None
@@ -78,4 +78,4 @@ def test_it_learns_by_folds_and_on_a_test_part_too(place: Path) -> None:
     assert len(folds.folds) == 3
     part = run(place, "part", **plain, **{"evaluation.protocol": "holdout", "split.test": 0.3})
     assert sum(part.split.values()) == 42
-    assert read_bundle(place / "part/bundle").info.metrics["onnx_parity"]["difference"] < 1e-3
+    assert load_bundle(place / "part/bundle").info.metrics["onnx_parity"]["difference"] < 1e-3

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ecosorter import Classifier, read_bundle
+from ecosorter import Classifier, load_bundle
 from ecosorter.datasets.cache import Cache
 from ecosorter.datasets.fetch import Request, fetch
 from ecosorter.training.recipe import load_recipe
@@ -54,14 +54,14 @@ def test_it_runs_on_fetched_photos_and_names_their_people(place: Path) -> None:
     result = train(given, out / "run", chosen, Cache(place / "cache"), NoTracker())
     assert result.left_out_together == (("board", "taco"), ("floor",), ("open-images",), ("recycle-trash",))
     assert result.unseen().aside is not None
-    bundle = read_bundle(out / "run/bundle")
+    bundle = load_bundle(out / "run/bundle")
     assert bundle.info.metrics["onnx_parity"]["difference"] < 1e-3
     assert bundle.info.bank_sha256
     assert {source.name: source.licence for source in bundle.info.data}["recycle-trash"] == "CC-BY-4.0"
     card = (bundle.folder / "README.md").read_text(encoding="utf-8")
     assert "| 3 named in its manifest | https://creativecommons.org/licenses/by/2.0/ |" in card
     assert "| NAVER Connect Foundation | CC-BY-4.0 |" in card
-    named = (bundle.read_attribution() or "").splitlines()
+    named = (bundle.load_attribution() or "").splitlines()
     assert sum(",Person " in line for line in named) == 3
     assert sum(line.startswith("taco,") for line in named) == 4
     photo = next((place / "fetched/taco/logam").iterdir())

@@ -11,11 +11,11 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from ecosorter import Classifier, read_bundle
+from ecosorter import Classifier, load_bundle
 from ecosorter.cli.app import app
 from ecosorter.datasets.cache import Cache
 from ecosorter.errors import DatasetError, RunError
-from ecosorter.teaching.bank import read_bank
+from ecosorter.teaching.bank import load_bank
 from ecosorter.training.results import RunResult
 from ecosorter.training.run import train
 from ecosorter.training.tracking.tracker import NoTracker
@@ -78,7 +78,7 @@ def test_the_folder_holds_what_that_of_every_run_holds(place: Path, folds: RunRe
     assert all(name.capitalize() in report for name in COLOURS)
     events = [json.loads(line) for line in (place / "folds/metrics.jsonl").read_text().splitlines()]
     assert {event.get("fit") for event in events if event["event"] == "epoch"} == {"fold-1-of-2", "fold-2-of-2", "all"}
-    info = read_bundle(place / "folds/bundle").info
+    info = load_bundle(place / "folds/bundle").info
     assert (info.format, info.metrics["protocol"]) == (2, "kfold")
     assert [source.photos for source in info.data] == [21, 21]  # what is exported has learnt from all photos
     assert Classifier.load(place / "folds/bundle").classify([folds.answers[0].path])[0].status == "ok"
@@ -114,7 +114,7 @@ def test_every_source_is_answered_by_a_network_that_never_saw_it(place: Path, sh
     assert shipped.left_out_together == (("board",), ("floor",))
     assert {name: scores.photos for name, scores in shipped.held_out.items()} == {"board": 21, "floor": 21}
     assert shipped.fit.scores.photos == 42
-    held_out = read_bundle(place / "shipped/bundle").info.metrics["held_out"]
+    held_out = load_bundle(place / "shipped/bundle").info.metrics["held_out"]
     recalls = [source["macro_recall"] for source in held_out["sources"].values()]
     assert held_out["yardstick"]["macro_recall"] == pytest.approx(np.mean(recalls))
     card = (place / "shipped/bundle/README.md").read_text(encoding="utf-8")
@@ -123,11 +123,11 @@ def test_every_source_is_answered_by_a_network_that_never_saw_it(place: Path, sh
 
 
 def test_the_bundle_that_ships_has_signals_and_a_bank(place: Path, shipped: RunResult) -> None:
-    bundle = read_bundle(place / "shipped/bundle")
+    bundle = load_bundle(place / "shipped/bundle")
     assert list(bundle.info.thresholds.signals) == ["familiarity", "waste", "detail"]
     assert bundle.info.metrics["no_waste"]["pictures"] > 100
     assert bundle.info.metrics["int8"]["photos"] == 42
-    bank = read_bank(bundle)
+    bank = load_bank(bundle)
     assert bank.features.shape == (42, 16 + len(COLOURS))  # with the ImageNet scores
     assert bank.source_names == ("board", "floor")
     classifier = Classifier.load(bundle.folder)
@@ -150,7 +150,7 @@ def test_a_network_is_measured_on_a_test_part_and_on_held_out_sources_like_a_hea
     assert sum(result.split.values()) == 21
     assert result.held_out["board"].photos == 21
     assert not [answer for answer in result.answers if "board" in answer.path]
-    assert [source.name for source in read_bundle(place / "holdout/bundle").info.data] == ["floor"]
+    assert [source.name for source in load_bundle(place / "holdout/bundle").info.data] == ["floor"]
 
 
 def _run_as_node(environ: dict[str, str], place: Path, kept: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ecosorter.errors import PhotoError, PhotoMissing
-from ecosorter.photos import Limits, read_photo
+from ecosorter.photos import Limits, load_photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Input:
 
 def local_input(name: str, limits: Limits) -> Input:
     """Return the photo in a file."""
-    return Input(name, partial(read_photo, name, limits), path=Path(os.path.abspath(name)))  # noqa: PTH100 - no links
+    return Input(name, partial(load_photo, name, limits), path=Path(os.path.abspath(name)))  # noqa: PTH100 - no links
 
 
 def failing_input(name: str, error: PhotoError) -> Input:

@@ -8,7 +8,7 @@ from threading import Event
 
 from ecosorter.bulk.inputs import Input, local_input
 from ecosorter.errors import PhotoError
-from ecosorter.photos import Limits, find_photos, read_photo
+from ecosorter.photos import Limits, find_photos, load_photo
 
 _QUIET_LOOKS = 2  # that must find a file as the one before did, until it counts as whole
 _QUIET_LOOKS_EMPTY = 30  # some programs make an empty file first, and fill it later
@@ -82,6 +82,6 @@ def _look(path: str) -> _Look | None:
 def fingerprint(path: str, limits: Limits) -> str:
     """Return the sha256 of a photo's bytes in hexadecimal digits; empty if it cannot be read."""
     try:
-        return sha256(read_photo(path, limits)).hexdigest()
+        return sha256(load_photo(path, limits)).hexdigest()
     except PhotoError:
         return ""

@@ -100,7 +100,7 @@ def _model(folder: Path | None) -> Finding:
     started = time.perf_counter()
     classifier = Classifier.load(folder)
     loaded = time.perf_counter() - started
-    classifier.bundle.read_bank()
+    classifier.bundle.load_bank()
     info = classifier.bundle.info
     size = info.preprocess.size
     views = np.random.default_rng(0).integers(0, 256, (len(info.preprocess.zooms), size, size, 3), np.uint8)

@@ -32,11 +32,11 @@ def evaluate(
     The exit code is 1 when a photo could not be read; the figures are then those of the others.
     """
     from ecosorter.classifier import Classifier  # noqa: PLC0415  # other commands start without what these need
-    from ecosorter.datasets.dataset import read_dataset  # noqa: PLC0415
+    from ecosorter.datasets.dataset import load_dataset  # noqa: PLC0415
     from ecosorter.evaluation.evaluate import evaluate_bundle  # noqa: PLC0415
 
     classifier = Classifier.load(model, device=device)
-    dataset = read_dataset(photos, own_classes=classes == "own")
+    dataset = load_dataset(photos, own_classes=classes == "own")
     errors = Console(stderr=True)
     with Progress(console=errors, transient=True, disable=not errors.is_terminal) as bars:
         task = bars.add_task("", total=len(dataset.rows))

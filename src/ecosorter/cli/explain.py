@@ -15,7 +15,7 @@ from ecosorter.cli.options import DeviceOption, LangOption, ModelOption, languag
 from ecosorter.cli.places import check_writable, written_to
 from ecosorter.explain import overlay
 from ecosorter.files import write_bytes
-from ecosorter.photos import open_photo, read_photo
+from ecosorter.photos import load_photo, open_photo
 from ecosorter.texts import LANGUAGES, Language, class_name, texts
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def explain(
     target = out or Path(f"{photo.stem}-explained.jpg")
     _check_target(target, photo, force)
     speak = language(lang)
-    data = read_photo(photo)
+    data = load_photo(photo)
     classifier = Classifier.load(model, device=device)
     classes = classifier.bundle.info.classes
     shown = None if label is None else _class(label, classes)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ecosorter.bundle import find_bundles, read_bundle, shipped_bundles
+from ecosorter.bundle import find_bundles, load_bundle, shipped_bundles
 from ecosorter.classifier import Classifier
 from ecosorter.cli.options import LangOption, language
 from ecosorter.errors import BundleError
@@ -43,7 +43,7 @@ def list_models(
         table.add_column(words[heading], overflow="fold")
     for path in found:
         try:
-            info = read_bundle(path).info
+            info = load_bundle(path).info
         except BundleError as error:
             table.add_row(Text(str(path)), Text(f"{words['unusable']}: {error}", "red"))
         else:
@@ -60,7 +60,7 @@ def show(
     """Show what a model is: its classes, what it learnt from, how it was measured, how it was made."""
     speak = language(lang)
     words = texts("models", speak)
-    info = read_bundle(model).info
+    info = load_bundle(model).info
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="bold")
     grid.add_column(overflow="fold")
@@ -97,7 +97,7 @@ def verify(
     bad = False
     for model in models:
         try:
-            Classifier.load(model).bundle.read_bank()
+            Classifier.load(model).bundle.load_bank()
         except BundleError as error:
             bad = True
             console.print(Text.assemble((words["bad"], "red"), f"  {model}: {error}"), soft_wrap=True)

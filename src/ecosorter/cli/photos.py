@@ -38,9 +38,9 @@ def check(
     """
     from ecosorter.datasets.audit import audit  # noqa: PLC0415  # other commands start without what this needs
     from ecosorter.datasets.cache import Cache  # noqa: PLC0415
-    from ecosorter.datasets.dataset import read_dataset  # noqa: PLC0415
+    from ecosorter.datasets.dataset import load_dataset  # noqa: PLC0415
 
-    dataset = read_dataset(photos, own_classes=classes == "own")
+    dataset = load_dataset(photos, own_classes=classes == "own")
     with Bars() as bars:
         found = audit(dataset, Cache(), progress=bars)
     words = language(lang)

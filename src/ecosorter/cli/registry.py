@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ecosorter.bundle import read_bundle
+from ecosorter.bundle import load_bundle
 from ecosorter.cli.options import LangOption, language
 from ecosorter.cli.store_options import DatabaseOption, PhotosAtOption, open_store
 from ecosorter.errors import StoreError
@@ -74,7 +74,7 @@ def add(
 ) -> None:
     """Add a model that was made elsewhere, as a candidate."""
     with open_store(database, photos_at) as store:
-        added = store.models.add(read_bundle(model), who=who, why="added", state="in_use" if use else "candidate")
+        added = store.models.add(load_bundle(model), who=who, why="added", state="in_use" if use else "candidate")
     _say(lang, "added", added)
 
 

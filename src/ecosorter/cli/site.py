@@ -28,11 +28,11 @@ def site(
     lang: LangOption = None,
 ) -> None:
     """Write the page as files for any web host, with the model in it: photos stay on the phone."""
-    from ecosorter.bundle import read_bundle, shipped_bundles  # noqa: PLC0415  # other commands start without it
+    from ecosorter.bundle import load_bundle, shipped_bundles  # noqa: PLC0415  # other commands start without it
     from ecosorter.guidance import load_scheme  # noqa: PLC0415
     from ecosorter.serving.site import write_site  # noqa: PLC0415
 
-    bundle = read_bundle(model if model is not None else shipped_bundles()[0])
+    bundle = load_bundle(model if model is not None else shipped_bundles()[0])
     written = write_site(out, bundle, schemes=[load_scheme(path) for path in scheme or ()], service=api)
     said = texts("service", language(lang))["site_written"]
     typer.echo(said.format(folder=out, page=round(written.page / 1e3), phone=round(written.phone / 1e6, 1)))

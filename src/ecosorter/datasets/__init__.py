@@ -1,5 +1,5 @@
 """Photos with known classes, before any model: read, look at, group and divide them, and fetch published ones.
 
-`read_dataset` and `usable_photos` are where a run begins; `audit` says what is wrong with a collection. Nothing here
+`load_dataset` and `usable_photos` are where a run begins; `audit` says what is wrong with a collection. Nothing here
 needs torch.
 """

@@ -47,7 +47,7 @@ class _Table(BaseModel):
     licenses: list[_Licence] = []
 
 
-def read_coco(table: Path, wanted: PublishedBoxes, *, folder: Path | None = None) -> Iterator[BoxedPhoto]:
+def load_coco(table: Path, wanted: PublishedBoxes, *, folder: Path | None = None) -> Iterator[BoxedPhoto]:
     """Read one table, in the order of its photos.
 
     Args:
@@ -92,7 +92,7 @@ def read_coco(table: Path, wanted: PublishedBoxes, *, folder: Path | None = None
         )
 
 
-def read_batches(folder: Path, wanted: PublishedBatches) -> Iterator[BoxedPhoto]:
+def load_batches(folder: Path, wanted: PublishedBatches) -> Iterator[BoxedPhoto]:
     """Read a folder of batches one after the other; only the table of one is in memory at a time.
 
     Args:
@@ -109,7 +109,7 @@ def read_batches(folder: Path, wanted: PublishedBatches) -> Iterator[BoxedPhoto]
             "has the batches in it."
         )
     for table in tables:
-        yield from read_coco(table, wanted, folder=table.parent)
+        yield from load_coco(table, wanted, folder=table.parent)
 
 
 def _share(pixels: float, side: int) -> float:

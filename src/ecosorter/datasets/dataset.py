@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecosorter.datasets.class_names import nearest_known, one_of_the_seven
-from ecosorter.datasets.manifest import MANIFEST, path_fault, read_table, table_text
+from ecosorter.datasets.manifest import MANIFEST, load_table, path_fault, table_text
 from ecosorter.errors import DatasetError
 from ecosorter.files import write_bytes
 from ecosorter.folders import is_clutter
@@ -80,7 +80,7 @@ class Dataset:
         return tuple(sorted({row.source for row in self.rows}))
 
 
-def read_dataset(paths: Sequence[Path], *, own_classes: bool = False) -> Dataset:
+def load_dataset(paths: Sequence[Path], *, own_classes: bool = False) -> Dataset:
     """Read folders and manifests into one data set.
 
     Args:
@@ -121,7 +121,7 @@ def dataset_of(rows: Iterable[PhotoRow]) -> Dataset:
 
 
 def write_manifest(dataset: Dataset, path: Path) -> None:
-    """Write a data set as a CSV manifest that `read_dataset` reads back to the same rows.
+    """Write a data set as a CSV manifest that `load_dataset` reads back to the same rows.
 
     Paths below the manifest's folder are written relative to it, others absolute. Class names of one's own
     are only kept when it is read with `own_classes`.
@@ -245,7 +245,7 @@ def _few(faults: Sequence[str]) -> str:
 def _read_manifest(manifest: Path, own_classes: bool) -> list[PhotoRow]:
     rows: list[PhotoRow] = []
     faults: list[str] = []
-    for line in read_table(manifest):
+    for line in load_table(manifest):
         row = line.fault or _row(line.cells, manifest, own_classes)
         if isinstance(row, str):
             faults.append(f"line {line.number}: {row}")

@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 
 from ecosorter.datasets.boxes import LIMITS, BoxedPhoto
-from ecosorter.datasets.coco import read_batches, read_coco
+from ecosorter.datasets.coco import load_batches, load_coco
 from ecosorter.datasets.credits import forbids_changes, forbids_commerce
 from ecosorter.datasets.crops import Collected, collect
 from ecosorter.datasets.download import download
-from ecosorter.datasets.open_images import read_open_images
+from ecosorter.datasets.open_images import load_open_images
 from ecosorter.datasets.published import (
     PublishedArchive,
     PublishedBatches,
@@ -22,7 +22,7 @@ from ecosorter.datasets.published import (
 )
 from ecosorter.datasets.unpack import unpack
 from ecosorter.errors import DatasetError, DownloadBrokenOff, DownloadError
-from ecosorter.photos import find_photos, read_photo
+from ecosorter.photos import find_photos, load_photo
 from ecosorter.progress import Progress, Silent
 
 EACH = 500
@@ -52,7 +52,7 @@ class Request:
 
 
 def fetch(name: str, folder: Path, request: Request | None = None, *, progress: Progress | None = None) -> Collected:
-    """Fetch a data set into a folder of its name, which `read_dataset` reads.
+    """Fetch a data set into a folder of its name, which `load_dataset` reads.
 
     A download that broke off goes on; a data set that is there already is checked and left as it is. An archive's
     folder appears in one step, complete; crops appear one by one.
@@ -111,12 +111,12 @@ def _photos(
                 f"{wanted.title} has {wanted.size}, which you download yourself: see {wanted.page}. Then give the "
                 "folder with --from; batches that are not there yet can follow another time."
             )
-        return _allowed(read_batches(request.batches, wanted), request), _read_own, request.each
+        return _allowed(load_batches(request.batches, wanted), request), _read_own, request.each
     if isinstance(wanted, PublishedCoco):
         path = table(request.url or wanted.url, wanted.max_bytes, request.sha256 or wanted.sha256)
-        return _allowed(read_coco(path, wanted), request), get, request.each
+        return _allowed(load_coco(path, wanted), request), get, request.each
     tables, photos = ((request.url or url).rstrip("/") for url in (wanted.url, wanted.photo_url))
-    found = read_open_images(wanted, lambda path, max_bytes: table(f"{tables}/{path}", max_bytes), photos)
+    found = load_open_images(wanted, lambda path, max_bytes: table(f"{tables}/{path}", max_bytes), photos)
     return _allowed(found, request), get, request.each or EACH
 
 
@@ -148,7 +148,7 @@ def _remove(photo: Path) -> None:
 
 
 def _read_own(photo: BoxedPhoto) -> bytes:
-    return read_photo(photo.place, LIMITS)
+    return load_photo(photo.place, LIMITS)
 
 
 def _fetch_archive(wanted: PublishedArchive, target: Path, request: Request, progress: Progress) -> Collected:

@@ -39,7 +39,7 @@ class Line:
     fault: str = ""
 
 
-def read_table(manifest: Path) -> list[Line]:
+def load_table(manifest: Path) -> list[Line]:
     """Read the lines of a manifest but empty ones.
 
     UTF-8, and UTF-16 with a byte order mark. Commas, semicolons and tabs separate, or what a first line ``sep=`` names.
@@ -71,7 +71,7 @@ def read_table(manifest: Path) -> list[Line]:
 
 
 def table_text(rows: Iterable[Sequence[object]]) -> str:
-    """Return a manifest's text, with one row of `COLUMNS` a photo; `read_table` reads the same cells back.
+    """Return a manifest's text, with one row of `COLUMNS` a photo; `load_table` reads the same cells back.
 
     What stands after the group is left out from where on no photo has it. Rows may be shorter than `COLUMNS`.
     """

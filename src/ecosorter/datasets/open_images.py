@@ -20,7 +20,7 @@ _TURNS = {"90": 90, "180": 180, "270": 270}
 _NOT_WHOLE = ("IsGroupOf", "IsDepiction", "IsInside")
 
 
-def read_open_images(
+def load_open_images(
     wanted: PublishedOpenImages, table: Callable[[str, int], Path], photo_url: str
 ) -> Iterator[BoxedPhoto]:
     """Read the parts of the set, the smallest first, each only when it is needed.

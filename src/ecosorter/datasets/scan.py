@@ -13,7 +13,7 @@ from PIL import Image
 from ecosorter.datasets.cache import Cache
 from ecosorter.datasets.dataset import PhotoRow
 from ecosorter.errors import PhotoError, PhotoUnsupported
-from ecosorter.photos import open_photo, read_photo
+from ecosorter.photos import load_photo, open_photo
 from ecosorter.progress import Advance
 
 SIDE = 64
@@ -112,7 +112,7 @@ class _File:
 
 def _read(path: Path) -> _File:
     try:
-        data = read_photo(path)
+        data = load_photo(path)
     except PhotoError as error:
         return _File("", error.status, b"")
     return _File(hashlib.sha256(data).hexdigest(), "ok", data)

@@ -84,7 +84,7 @@ def make_parts(bundle: Bundle, *, smallest: bool = False) -> Parts:
     """
     quality = _SMALLEST if smallest else _QUICK
     parts = {**_runtime(), "model.onnx": _cut(bundle.model_path.read_bytes(), quality)}
-    if bank := bundle.read_bank():
+    if bank := bundle.load_bank():
         parts["bank.npz"] = _cut(bank, quality)
     info = bundle.info
     content = {

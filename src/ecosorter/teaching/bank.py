@@ -128,13 +128,13 @@ def even_shares(counts: NDArray[np.integer[Any]], total: int) -> list[int]:
     return shares
 
 
-def read_bank(bundle: Bundle) -> Bank:
+def load_bank(bundle: Bundle) -> Bank:
     """Read the bank of a bundle, and check that it is one and fits the model.
 
     Raises:
         BundleError: the bundle has none, or it is damaged or of another model.
     """
-    content = bundle.read_bank()
+    content = bundle.load_bank()
     if content is None:
         raise BundleError(
             f"The model in {bundle.folder} has no {_NAME}: without features of what it learnt from it would forget "

@@ -20,14 +20,14 @@ from ecosorter.bundle import Bundle, BundleInfo, write_bundle
 from ecosorter.classifier import Classifier
 from ecosorter.datasets.class_names import Understood, understand
 from ecosorter.datasets.credits import attribution
-from ecosorter.datasets.dataset import PhotoRow, read_dataset
+from ecosorter.datasets.dataset import PhotoRow, load_dataset
 from ecosorter.datasets.duplicates import find_groups
 from ecosorter.datasets.scan import photo_facts, say_unusable
 from ecosorter.decision import Thresholds, softmax
 from ecosorter.errors import BundleError, DatasetError, ExportError
 from ecosorter.preprocess import decode_views
 from ecosorter.progress import Progress, Silent
-from ecosorter.teaching.bank import Bank, make_bank, read_bank
+from ecosorter.teaching.bank import Bank, load_bank, make_bank
 from ecosorter.teaching.card import describe, features_of, taught_card
 from ecosorter.teaching.features import augmented_features, quiet_options
 from ecosorter.teaching.learn import FOLDS, Lesson, learn
@@ -99,7 +99,7 @@ def teach(
     """Teach a model and write the new bundle.
 
     Args:
-        photos: folders and manifests, as for `read_dataset`.
+        photos: folders and manifests, as for `load_dataset`.
         out: folder of the new bundle.
         notebooks: files of what phones learnt (notebook.py). Those of another model are told and left aside.
         model: folder of the bundle to teach; None for the one that comes with EcoSorter.
@@ -116,14 +116,14 @@ def teach(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise BundleError(f"{out} exists already; give another folder for the new model.")
     base = Classifier.load(model).bundle
-    bank = read_bank(base)
+    bank = load_bank(base)
     graph = onnx.load(base.model_path)
     old = find_head(graph)
     if bank.features.shape[1] != old.weight.shape[0]:
         raise BundleError(f"The bank of {base.folder} is not of its model; copy the whole folder again.")
 
     books, others = _notebooks(base, notebooks, old.weight.shape[0])
-    rows = read_dataset(photos, own_classes=True).rows if photos or not books else []
+    rows = load_dataset(photos, own_classes=True).rows if photos or not books else []
     understood = understand((row.label for row in rows), base.info.classes, own=own_classes)
     noted = Counter(photo.label for book in books.values() for photo in book.photos)
     of_phones = understand(noted, base.info.classes, own=True)
@@ -176,7 +176,7 @@ def teach(
         [*bank.row_sources, *(source for _, _, source in own.pairs)],
         classes,
     )
-    people = attribution(own.rows, base.read_attribution())
+    people = attribution(own.rows, base.load_attribution())
     written = write_bundle(out, taught, info, taught_card(info, result, base), bank=grown, attribution=people).info
     known = bank.labels[learnt.asked]
     tell(

@@ -18,7 +18,7 @@ from ecosorter.evaluation.scores import FirstView, LabelledPrediction, Scores
 from ecosorter.progress import Advance, Progress
 from ecosorter.texts.note import Note
 from ecosorter.training.export.bundle import made_with
-from ecosorter.training.fit.answers_file import read_answers, write_answers
+from ecosorter.training.fit.answers_file import load_answers, write_answers
 from ecosorter.training.fit.learner import Answers, Job, Learner, Learnt, Model
 from ecosorter.training.journal import Journal
 from ecosorter.training.plan import Plan
@@ -149,7 +149,7 @@ class Measurement:
     def _answer_fold(self, job: Job) -> list[NDArray[np.float32]]:
         """Return the logits of a fold's test photos, of the linear probe too where there is one; kept when done."""
         place = self._folder.checkpoints / job.name
-        kept = read_answers(place)
+        kept = load_answers(place)
         if kept is None:
             learnt = self._fit(job)
             rows = job.parts["test"]

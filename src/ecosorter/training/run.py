@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from ecosorter.datasets.cache import Cache
-from ecosorter.datasets.dataset import read_dataset
+from ecosorter.datasets.dataset import load_dataset
 from ecosorter.datasets.photoset import PhotoSet, usable_photos
 from ecosorter.evaluation.protocols import counting_sources
 from ecosorter.preprocess import PreprocessSpec
@@ -84,7 +84,7 @@ def train(
     spec, assumed = (recipe.features.preprocess, []) if recipe.features.preprocess else backbone.preprocess()
     rank = rank_of(recipe)
     progress = progress if progress and not rank else Silent()
-    dataset = read_dataset(photos, own_classes=own_classes)
+    dataset = load_dataset(photos, own_classes=own_classes)
     folder = RunFolder(out)
     folder.check()  # only now: a mistake in the command makes no folder
     with folder.locked(rank=rank):

@@ -38,7 +38,7 @@ def once(path: Path, make: Callable[[Path], object], *, rank: int = 0) -> None:
 def once_read(path: Path, make: Callable[[Path], object], read: Callable[[Path], Content], *, rank: int = 0) -> Content:
     """Make a file that is not there yet, as `once` does, and return what it holds.
 
-    One that cannot be read is set aside and made again: see `read_usable`.
+    One that cannot be read is set aside and made again: see `load_usable`.
 
     Args:
         path: the file, in a folder that all processes see.
@@ -49,7 +49,7 @@ def once_read(path: Path, make: Callable[[Path], object], read: Callable[[Path],
     Raises:
         RunError: the first process has ended without making it, or the folder cannot be written.
     """
-    while (found := read_usable(path, read, "it is made again", rank=rank)) is None and rank and path.is_file():
+    while (found := load_usable(path, read, "it is made again", rank=rank)) is None and rank and path.is_file():
         time.sleep(_SECONDS_BETWEEN_LOOKS)  # until the first process has set it aside
     if found is not None:
         return found
@@ -57,7 +57,7 @@ def once_read(path: Path, make: Callable[[Path], object], read: Callable[[Path],
     return read(path)
 
 
-def read_usable(path: Path, read: Callable[[Path], Content], then: str, *, rank: int = 0) -> Content | None:
+def load_usable(path: Path, read: Callable[[Path], Content], then: str, *, rank: int = 0) -> Content | None:
     """Return what a file holds, or None where it is not there or cannot be used.
 
     One that cannot be used, since a disk was full or the power failed, is named in a warning and renamed, so that

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from ecosorter.bundle import read_bundle, shipped_bundles
+from ecosorter.bundle import load_bundle, shipped_bundles
 from ecosorter.serving.app import create_app
 from ecosorter.serving.settings import Access
 from tests.serving.page.conftest import Service
@@ -74,7 +74,7 @@ def differences(golden: dict[str, Any], found: dict[str, Any]) -> tuple[float, l
 
 
 def test_the_golden_file_is_of_the_model_that_ships() -> None:
-    model = read_bundle(shipped_bundles()[0]).info.sha256
+    model = load_bundle(shipped_bundles()[0]).info.sha256
     assert GOLDEN["model"] == model, "write it anew: python -m tests.serving.phone.golden"
     assert len(GOLDEN["pictures"]) >= 40
     assert len(GOLDEN["photos"]) >= 200

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from ecosorter.bundle import BANK, CARD, INFO, MODEL, read_bundle
+from ecosorter.bundle import BANK, CARD, INFO, MODEL, load_bundle
 from ecosorter.errors import BundleError, StoreError
 from ecosorter.serving.store import Store
 from ecosorter.serving.store.models import Registered
@@ -34,7 +34,7 @@ def test_a_model_is_kept_with_all_its_files(store: Store, tmp_path: Path) -> Non
     assert set(first.files) == {MODEL, INFO, CARD}
     assert BANK not in first.files
     fetched = store.models.fetch(second, tmp_path / "fetched")
-    assert fetched.info == read_bundle(tmp_path / "bundle-2").info
+    assert fetched.info == load_bundle(tmp_path / "bundle-2").info
     assert store.models.roles() == (first.id, None)
     assert [(each.model, each.before, each.after, each.who, each.why) for each in store.models.changes()] == [
         (second.id, None, "candidate", "ani", ""),
@@ -141,7 +141,7 @@ def test_killed_while_it_adds_a_model_it_leaves_no_half_of_one(
     tiny_bundle(tmp_path / "second", version="2")
     code = f"""
 import os, signal
-from ecosorter.bundle import read_bundle
+from ecosorter.bundle import load_bundle
 from ecosorter.serving.store import Store
 from ecosorter.serving.store.place import Place
 put, done = Place.put, []
@@ -152,7 +152,7 @@ def put_and_die(self, path, content):
         os.kill(os.getpid(), signal.SIGKILL)
 Place.put = put_and_die
 with Store.open({database!r}, {str(tmp_path / "photos")!r}) as store:
-    store.models.add(read_bundle({str(tmp_path / "second")!r}), who="ani")
+    store.models.add(load_bundle({str(tmp_path / "second")!r}), who="ani")
 """
     died = subprocess.run([sys.executable, "-c", code], check=False)
     assert died.returncode == -9

@@ -18,9 +18,9 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from ecosorter.bundle import read_bundle, shipped_bundles
+from ecosorter.bundle import load_bundle, shipped_bundles
 from ecosorter.classifier import Classifier
-from ecosorter.datasets.dataset import Dataset, read_dataset
+from ecosorter.datasets.dataset import Dataset, load_dataset
 from ecosorter.datasets.manifest import table_text
 from ecosorter.errors import BundleError, EcoSorterError
 from ecosorter.evaluation.evaluate import Evaluation, evaluate_bundle
@@ -103,7 +103,7 @@ def _improve(store: Store, folder: Path | None, who: str, needs: Needs, progress
     store.models.sweep()
     in_use = store.models.in_state("in_use")
     if in_use is None:
-        first = read_bundle(folder or shipped_bundles()[0])
+        first = load_bundle(folder or shipped_bundles()[0])
         in_use = store.models.add(first, who=who, why="the first", state="in_use")
     root = _root(store, in_use)
     usable = store.corrections.usable()
@@ -125,9 +125,9 @@ def _improve(store: Store, folder: Path | None, who: str, needs: Needs, progress
             if missing := parts.missing(needs):
                 return Improved("missing", missing=missing)
             told = _teach(base.folder, parts.taught, at, "second", progress)
-        new = read_bundle(at / ("second" if doubted else "first"))
+        new = load_bundle(at / ("second" if doubted else "first"))
         old = base if in_use.id == root.id else store.models.fetch(in_use, at / "in-use")
-        held_out = read_dataset([_manifest(parts.held_out, at, "held-out")], own_classes=True)
+        held_out = load_dataset([_manifest(parts.held_out, at, "held-out")], own_classes=True)
         with progress.stage("evaluate", 2 * len(held_out.rows)) as advance:
             before = evaluate_bundle(Classifier.load(old.folder), held_out, advance)
             after = evaluate_bundle(Classifier.load(new.folder), held_out, advance)

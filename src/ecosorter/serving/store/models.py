@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from ecosorter.bundle import BANK, CARD, INFO, MODEL, Bundle, read_bundle
+from ecosorter.bundle import BANK, CARD, INFO, MODEL, Bundle, load_bundle
 from ecosorter.errors import BundleError, StoreError
 from ecosorter.files import write_bytes
 from ecosorter.serving.store.database import Database
@@ -235,7 +235,7 @@ class Models:
         """
         for name, data in self.read(model).items():
             write_bytes(folder / name, data)
-        return read_bundle(folder)
+        return load_bundle(folder)
 
     def lessons(self, model: UUID) -> dict[UUID, Part]:
         """Return the corrections that taught a model, and those that it was measured on."""

@@ -24,11 +24,11 @@ def onnx_backbone(name: str, file: Path, processor: Path | None) -> Backbone:
     Raises:
         BackboneError: the file cannot be read.
     """
-    kind = EdgeTPU if is_edgetpu(convolutions(read_onnx(file))) else OnnxFile
+    kind = EdgeTPU if is_edgetpu(convolutions(load_onnx(file))) else OnnxFile
     return kind(name, (file,), processor)
 
 
-def read_onnx(path: Path) -> onnx.ModelProto:
+def load_onnx(path: Path) -> onnx.ModelProto:
     """Read an ONNX file.
 
     Raises:
@@ -59,7 +59,7 @@ class OnnxFile(Backbone):
 
     def graph(self, side: int, cache: Cache) -> onnx.ModelProto:  # noqa: ARG002  # nothing is converted
         """Return the file's own graph, without its classification layer."""
-        model = backbone_graph(read_onnx(self.files[0]))
+        model = backbone_graph(load_onnx(self.files[0]))
         fixed = input_side(model)
         if fixed not in (None, side):
             raise BackboneError(f"{self.name} takes {fixed} x {fixed} pixels, but the recipe asks for {side} x {side}.")
@@ -78,11 +78,11 @@ class EdgeTPU(Backbone):
 
     def body(self) -> nn.Module:
         """Load the torch module."""
-        return load_edgetpu(convolutions(read_onnx(self.files[0]))).eval()
+        return load_edgetpu(convolutions(load_onnx(self.files[0]))).eval()
 
     def imagenet(self) -> ImageNetLayer | None:
         """Return the file's last convolution, which has a background class first."""
-        last = convolutions(read_onnx(self.files[0]))[-1]
+        last = convolutions(load_onnx(self.files[0]))[-1]
         if len(last) != 2 or len(last[1]) != 1000 + _BACKGROUND:
             return None
         weight, bias = last

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecosorter.files import write_bytes
-from ecosorter.training.waiting import read_usable
+from ecosorter.training.waiting import load_usable
 
 _NAME = "answers.npz"
 
@@ -20,9 +20,9 @@ def write_answers(folder: Path, logits: Sequence[NDArray[np.float32]]) -> None:
     write_bytes(folder / _NAME, content.getvalue())
 
 
-def read_answers(folder: Path, *, rank: int = 0) -> list[NDArray[np.float32]] | None:
+def load_answers(folder: Path, *, rank: int = 0) -> list[NDArray[np.float32]] | None:
     """Return what was written; None where nothing was, or where it is damaged and set aside (waiting.py)."""
-    return read_usable(folder / _NAME, _read, "what it held is fitted again", rank=rank)
+    return load_usable(folder / _NAME, _read, "what it held is fitted again", rank=rank)
 
 
 def _read(path: Path) -> list[NDArray[np.float32]]:

@@ -9,7 +9,7 @@ import torch
 
 from ecosorter.errors import RunError
 from ecosorter.files import reason, write_bytes
-from ecosorter.training.waiting import read_usable
+from ecosorter.training.waiting import load_usable
 
 Restored = TypeVar("Restored")
 
@@ -47,7 +47,7 @@ class Checkpoints:
     def load(self, restore: Callable[[dict[str, Any]], Restored], *, rank: int = 0) -> Restored | None:
         """Return what the newest checkpoint that can be used gives, or None when there is none.
 
-        One that cannot be used is set aside: see `read_usable`.
+        One that cannot be used is set aside: see `load_usable`.
 
         Args:
             restore: makes something of a state that was saved; whatever it raises, the checkpoint cannot be used.
@@ -57,7 +57,7 @@ class Checkpoints:
             RunError: the folder cannot be read or written.
         """
         for path in (self.last, self._previous):
-            state = read_usable(path, lambda file: restore(loaded(file)), "an earlier one is used", rank=rank)
+            state = load_usable(path, lambda file: restore(loaded(file)), "an earlier one is used", rank=rank)
             if state is not None:
                 return state
         return None

@@ -25,7 +25,7 @@ from ecosorter.training.fit.network import WasteNet
 from ecosorter.training.fit.processes import global_rank, run
 from ecosorter.training.quiet import quietly
 from ecosorter.training.recipe import Augment, Finetune, Trainer
-from ecosorter.training.waiting import read_usable
+from ecosorter.training.waiting import load_usable
 
 FINISHED = "finished.pt"
 """Name of the file with the weights and losses of a finished run."""
@@ -234,7 +234,7 @@ def finished(folder: Path, *, rank: int = 0) -> dict[str, Any] | None:
         state = loaded(path)
         return {"state_dict": dict(state["state_dict"]), "losses": list(state["losses"])}
 
-    return read_usable(folder / FINISHED, read, "what it held is trained again", rank=rank)
+    return load_usable(folder / FINISHED, read, "what it held is trained again", rank=rank)
 
 
 def _run(task: FinetuneTask, recipe: Finetune, trainer: Trainer, store: Checkpoints, rank: int) -> None:

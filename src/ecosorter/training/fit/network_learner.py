@@ -22,7 +22,7 @@ from ecosorter.training.export.network import float_graph
 from ecosorter.training.export.quantize import quantize
 from ecosorter.training.export.views import range_batches, view_outputs
 from ecosorter.training.features import normalised
-from ecosorter.training.fit.answers_file import read_answers
+from ecosorter.training.fit.answers_file import load_answers
 from ecosorter.training.fit.checkpoints import loaded, saved
 from ecosorter.training.fit.finetune import finetune, finished
 from ecosorter.training.fit.learner import Answers, Job
@@ -102,7 +102,7 @@ class NetworkLearner:
             RunError: the first process has ended.
         """
         place, rows = self.folder / job.name, job.parts["train"]
-        if read_answers(place, rank=self.rank) is None and finished(place, rank=self.rank) is None:
+        if load_answers(place, rank=self.rank) is None and finished(place, rank=self.rank) is None:
             torch.manual_seed(self.recipe.seed)
             self._train(self._with_first_head(rows, place), rows, place, lambda _: None)
 
