@@ -112,16 +112,16 @@ export const review = {
     }),
 };
 
-export const campaigns = (lang) => json("/v1/campaigns", { query: { lang } });
+export const campaigns = (lang) => json("v1/campaigns", { query: { lang } });
 
 export const admin = {
   ask: (token, label, wanted, lang) =>
-    ask("/v1/admin/campaigns", { token, method: "POST", query: { lang }, headers: { "Content-Type": "application/json" }, body: JSON.stringify({ label, wanted }) }),
-  askNoMore: (token, id, lang) => ask(`/v1/admin/campaigns/${encodeURIComponent(id)}`, { token, method: "DELETE", query: { lang } }),
-  models: (token, lang) => json("/v1/admin/models", { token, query: { lang } }),
-  improve: (token, lang) => json("/v1/admin/improve", { token, method: "POST", query: { lang } }),
+    ask("v1/admin/campaigns", { token, method: "POST", query: { lang }, headers: { "Content-Type": "application/json" }, body: JSON.stringify({ label, wanted }) }),
+  askNoMore: (token, id, lang) => ask(`v1/admin/campaigns/${encodeURIComponent(id)}`, { token, method: "DELETE", query: { lang } }),
+  models: (token, lang) => json("v1/admin/models", { token, query: { lang } }),
+  improve: (token, lang) => json("v1/admin/improve", { token, method: "POST", query: { lang } }),
   change: (token, id, state, seen, lang) =>
-    json(`/v1/admin/models/${encodeURIComponent(id)}/state`, {
+    json(`v1/admin/models/${encodeURIComponent(id)}/state`, {
       token,
       method: "POST",
       query: { lang },
