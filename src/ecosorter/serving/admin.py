@@ -177,8 +177,10 @@ async def change(request: Request, store: StoreOf, admin: Admin, model: UUID, wa
         raise Problem("bundle_refused", 409) from error
     if found == "unknown":
         raise Problem("not_found", 404)
+    if found == "changed":
+        raise Problem("changed_meanwhile", 409)
     if not isinstance(found, Registered):
-        raise Problem("changed_meanwhile" if found == "changed" else "state_impossible", 409)
+        raise Problem("state_impossible", 409)
     log.info("model_state", extra={"model": found.version, "state": found.state, "who": admin.name})
     await asyncio.to_thread(request.app.state.follower.look)
     return await asyncio.to_thread(_list, store)

@@ -1,11 +1,11 @@
 // Starts the page and joins its parts: photos come in, go into the queue, and their answers are shown.
 
-import { campaigns as campaignsOf } from "./api.js";
 import { drawAnswer, followAnswer } from "./answer.js";
 import * as api from "./api.js";
 import { askField } from "./ask.js";
 import { legend, schemePicker } from "./bins.js";
 import { hasLiveCamera, openCamera, prepareCamera } from "./camera.js";
+import { drawCampaigns } from "./campaigns.js";
 import { classList, loadCatalog, schemeId } from "./catalog.js";
 import { fetchOtherLanguage, useDictionary } from "./dictionary.js";
 import { el, icon, picture, randomHex } from "./dom.js";
@@ -63,13 +63,6 @@ async function send() {
   if (retryAfter) retry = setTimeout(send, 1000 * retryAfter);
   const worker = await navigator.serviceWorker?.getRegistration();
   await worker?.sync?.register("photos").catch(() => null); // refused in private windows: `online` is left
-}
-
-/** Say what the operator asks for, where there is something; without a network or a store there is not. */
-async function drawCampaigns() {
-  const asked = language();
-  const { campaigns } = await campaignsOf(asked).catch(() => ({ campaigns: [] }));
-  if (asked === language()) fill(document.getElementById("campaigns"), ...campaigns.filter(({ has, wanted }) => has < wanted).map((each) => el("li", {}, word("campaign", each))));
 }
 
 async function drawStart(section) {
