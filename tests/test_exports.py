@@ -18,12 +18,10 @@ from ecosorter.texts import LANGUAGES, Language, texts
 
 NAMES = """
 BackboneError BulkError Bundle BundleError BundleInfo CacheError Classifier DataSource DatasetError Decision
-DownloadBrokenOff
-DownloadError EcoSorterError ExportError GuidanceError Limits PhotoCorrupt PhotoEmpty PhotoError PhotoIsFolder
-PhotoIsHtml PhotoIsText PhotoMislabelled PhotoMissing PhotoTooManyBytes PhotoTooManyPixels PhotoTruncated
-PhotoUnreadable
-PhotoUnsupported Prediction PreprocessSpec RecipeError RunError ServiceError StoreError Thresholds __version__ decide
-decode_pixels find_photos open_photo load_bundle to_pixels write_bundle
+DownloadBrokenOff DownloadError EcoSorterError ExportError GuidanceError Limits PhotoCorrupt PhotoEmpty PhotoError
+PhotoIsFolder PhotoIsHtml PhotoIsText PhotoMislabelled PhotoMissing PhotoTooManyBytes PhotoTooManyPixels
+PhotoTruncated PhotoUnreadable PhotoUnsupported Prediction PreprocessSpec RecipeError RunError ServiceError StoreError
+Thresholds __version__ decide decode_pixels find_photos load_bundle open_photo to_pixels write_bundle
 """
 
 

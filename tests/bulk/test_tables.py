@@ -105,7 +105,7 @@ def test_others_can_read_it(tmp_path: Path, form: RowFormat, row: Callable[..., 
     with (tmp_path / "out.csv").open(newline="") as file:
         assert [r["path"] for r in csv.DictReader(file)] == ["a.jpg", "b.jpg"]
     assert [json.loads(line)["p_kaca"] for line in (tmp_path / "out.jsonl").open()] == [0.7, None]
-    read = parquet.load_table(tmp_path / "out.parquet")
+    read = parquet.read_table(tmp_path / "out.parquet")
     assert read.column_names == list(form.columns)
     assert str(read.schema.field("time").type) == "timestamp[ms, tz=UTC]"
     assert read.column("confidence").to_pylist() == [0.7, None]

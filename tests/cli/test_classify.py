@@ -318,7 +318,7 @@ def test_out_is_told_by_its_ending_and_starts_with_the_same_fields(run: Run, pho
 def test_parquet(run: Run, photos: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     assert run("photos", "--out", "out.parquet").exit_code == 1
-    assert parquet.load_table("out.parquet").column("status").to_pylist() == ["ok", "html", "ok", "ok", "empty"]
+    assert parquet.read_table("out.parquet").column("status").to_pylist() == ["ok", "html", "ok", "ok", "empty"]
 
 
 def test_the_same_command_again_mends_what_failed(run: Run, photos: Path) -> None:

@@ -30,7 +30,7 @@ def brought_by(extra: str) -> set[str]:
 
 def modules() -> list[tuple[str, str]]:
     """Return (module, distribution) of all that the extras for people bring, as far as it is installed here."""
-    wanted = set.union(*(brought_by(extra) for extra in EXTRAS if extra != "dev"))
+    wanted = set.union(*(brought_by(extra) for extra in EXTRAS if extra not in ("dev", "docs")))
     return [
         (module, name.lower().replace("_", "-"))
         for module, names in sorted(packages_distributions().items())

@@ -86,7 +86,7 @@ def test_nothing_half_written_is_left(tmp_path: Path, inputs: Path, model: Path,
         left = {path.name for path in (tmp_path / "in").iterdir()}
         assert left | {path.name for path in placed} == {path.name for path in inputs.iterdir()}
     elif "parquet" in command:
-        assert all(parquet.load_table(path).num_rows for path in kept.values() if path.is_file())
+        assert all(parquet.read_table(path).num_rows for path in kept.values() if path.is_file())
     else:
         assert not kept
 

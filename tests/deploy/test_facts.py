@@ -16,7 +16,7 @@ from packaging.specifiers import SpecifierSet
 
 from ecosorter import __version__
 from ecosorter.cli.app import app
-from ecosorter.serving import admin, campaigns, classify, corrections, health, info, items, page, phrases, review
+from ecosorter.serving import admin, campaigns, classify, corrections, health, info, items, page, phone, phrases, review
 from ecosorter.serving.metrics import Metrics
 from tests.deploy.files import CONTAINERFILE, MANIFESTS, NGINX, ROOT, compose
 from tests.test_docs import parsed
@@ -102,7 +102,7 @@ def test_the_proxy_is_trusted_and_nobody_else() -> None:
 
 
 def test_probes_and_published_paths_are_routes() -> None:
-    parts = (classify, info, items, corrections, phrases, review, campaigns, admin, health, page)
+    parts = (classify, info, items, corrections, phrases, review, campaigns, admin, health, page, phone)
     routers = (*(part.router for part in parts), items.pages)
     routes = {getattr(route, "path", "") for router in routers for route in router.routes} | {"/openapi.json"}
     probed = {CONTAINER[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "liveness", "readiness")}
