@@ -32,7 +32,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def replicas(folder: Path) -> Iterator[list[Replica]]:
     """Two on one store, which believe the proxy and count each client's requests."""
     options = ("--model", str(tiny_bundle(folder / "bundle").folder), "--database", str(folder / "c.sqlite"))
-    options += ("--trusted-proxy", "127.0.0.1", "--log-clients", "--rate", "1", "--burst", str(BURST), "--threads", "1")
+    options += (
+        "--trusted-proxy",
+        "127.0.0.1",
+        "--log-clients",
+        "--rate",
+        "0.1",
+        "--burst",
+        str(BURST),
+        "--threads",
+        "1",
+    )
     started = [Replica(options, folder / f"log-{number}") for number in (1, 2)]
     for replica in started:
         replica.start()

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -146,13 +147,15 @@ class Follower:
         return True
 
     def _fetched(self, model: Registered) -> Classifier | None:
+        folder = TemporaryDirectory(prefix="ecosorter-model-")
         try:
-            with TemporaryDirectory(prefix="ecosorter-model-") as folder:
-                classifier = self._load(self._store.models.fetch(model, Path(folder)).folder)
+            classifier = self._load(self._store.models.fetch(model, Path(folder.name)).folder)
         except (BundleError, StoreError, OSError) as error:
+            folder.cleanup()
             self._refused[model.id] = time.monotonic() + _PATIENCE
             self._metrics.reload("refused")
             log.error("bundle_refused", extra={"model": model.version, "problem": str(error)})
             return None
         self._refused.pop(model.id, None)
+        weakref.finalize(classifier, folder.cleanup)  # phones download it from there while it is in use
         return classifier

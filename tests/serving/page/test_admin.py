@@ -94,7 +94,7 @@ def test_photos_are_asked_for_on_the_start_page_until_somebody_ends_it(
     visit: Visit, service: Service, admin: str
 ) -> None:
     start = visit(language="en")
-    expect(start.locator("#campaigns")).to_have_text("We need 30 photos: Glass. There are 1 so far.")
+    expect(start.locator("#campaigns")).to_have_text("We need 30 photos: Glass. There are 1 so far.", timeout=60_000)
     page = visit(path="/admin", language="en")
     sign_in(page, admin)
     page.select_option("#asked-label", "logam")
