@@ -27,7 +27,7 @@ def main() -> None:
     before = json.loads(FILE.read_text()) if FILE.exists() else {}
     shared = Path("../shared/photos")
     content = {
-        "model": classifier.bundle.info.sha256,
+        "model": classifier.bundle.info.version,  # it changes with thresholds too
         "pictures": dict(said(classifier, made_pictures())),
         "photos": dict(said(classifier, some_photos(shared))) if shared.is_dir() else before.get("photos", {}),
     }
