@@ -92,7 +92,8 @@ class FinetuneTask(lightning.LightningModule):
             images, targets = _mixed(images, targets, draw, blended=mixup / (mixup + cutmix))
         images = normalised_images(images, self._spec).to(self.device, memory_format=torch.channels_last)
         loss = self._loss(self.network.pooled(images), targets.to(self.device))
-        if not math.isfinite(self.trainer.strategy.reduce(loss.detach(), reduce_op="sum").item()):
+        # A copy: processes add theirs to it in place.
+        if not math.isfinite(self.trainer.strategy.reduce(loss.detach().clone(), reduce_op="sum").item()):
             raise RunError(  # in every process at once, so that none waits for another
                 f"Training diverged: the loss of step {self.global_step + 1} is no number. "
                 "Lower finetune.learning_rate and finetune.head_learning_rate, to a tenth perhaps, and start again "
