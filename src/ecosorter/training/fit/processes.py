@@ -3,6 +3,7 @@
 Lightning says which process is the first, whoever started them: Lightning itself, torchrun, Slurm or a person.
 """
 
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as lightning
@@ -28,17 +29,26 @@ def global_rank(trainer: Trainer) -> int:
 
 
 class _Written(TorchCheckpointIO):
-    """Lets Lightning save by `Checkpoints`, and go on from a state that was loaded already."""
+    """Lets Lightning save by `Checkpoints`, and go on from a state that was loaded already.
+
+    What forked processes hand over at their end lies elsewhere and is Lightning's own.
+    """
 
     def __init__(self, store: Checkpoints, state: dict[str, Any] | None) -> None:
         super().__init__()
         self._store, self._state = store, state
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], *_: Any, **__: Any) -> None:
-        self._store.save(checkpoint)
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        if Path(path) == self._store.last:
+            self._store.save(checkpoint)
+        else:
+            super().save_checkpoint(checkpoint, path, storage_options)
 
-    def load_checkpoint(self, *_: Any, **__: Any) -> dict[str, Any]:
-        return self._state or {}
+    def load_checkpoint(self, path: Any, *more: Any, **named: Any) -> dict[str, Any]:
+        if Path(path) == self._store.last:
+            return self._state or {}
+        found: dict[str, Any] = super().load_checkpoint(path, *more, **named)
+        return found
 
 
 def run(
