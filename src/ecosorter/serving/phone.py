@@ -1,31 +1,48 @@
 """What a phone downloads to answer by itself: see `parts.py`."""
 
+import threading
+from dataclasses import dataclass
+
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from ecosorter.serving.assets import ASKED_AGAIN, KEPT_FOR_A_YEAR, make_asset, send, takes
+from ecosorter.bundle import Bundle
+from ecosorter.serving.assets import ASKED_AGAIN, KEPT_FOR_A_YEAR, Asset, make_asset, send, takes
 from ecosorter.serving.engine import Engine, UsedEngine
-from ecosorter.serving.parts import LIST, Parts, make_parts
+from ecosorter.serving.parts import LIST, Piece, make_parts
 
 router = APIRouter(include_in_schema=False)
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """What is sent of a bundle: the list, and the pieces by path."""
+
+    bundle: Bundle
+    list: Asset
+    pieces: dict[str, Piece]
+
+
 class PartsOf:
-    """The parts of the bundle in use, made when they are first asked for."""
+    """The parts of the bundle in use, made once, when they are first asked for."""
 
     def __init__(self) -> None:
-        self._made: tuple[str, Parts] | None = None
+        self._ready: _Ready | None = None
+        self._making = threading.Lock()
 
-    def now(self, engine: Engine) -> Parts:
+    def now(self, engine: Engine) -> _Ready:
         """Return them; those of a bundle that is no more in use are forgotten."""
-        if self._made is None or self._made[0] != engine.info.sha256:
-            self._made = engine.info.sha256, make_parts(engine.classifier.bundle)
-        return self._made[1]
+        bundle = engine.classifier.bundle
+        with self._making:  # it takes a second, and many phones ask at once
+            if self._ready is None or self._ready.bundle is not bundle:
+                made = make_parts(bundle)
+                self._ready = _Ready(bundle, make_asset(made.list, "application/json"), made.pieces)
+            return self._ready
 
 
 @router.get(f"/{LIST}")
 def parts(request: Request, engine: UsedEngine) -> Response:
     """Send the list of the parts."""
-    return send(request, make_asset(request.app.state.parts.now(engine).list, "application/json"), ASKED_AGAIN)
+    return send(request, request.app.state.parts.now(engine).list, ASKED_AGAIN)
 
 
 @router.get("/phone/{name}")

@@ -50,7 +50,7 @@ class PhotoStore:
         place: a folder, or a URL of fsspec such as ``s3://bucket/folder``.
 
     Attributes:
-        files: that place, opened; models lie there too (artefacts.py).
+        files: that place, opened; models lie there too (models.py).
 
     Raises:
         StoreError: it cannot be reached or made.

@@ -2,50 +2,26 @@
 
 import * as api from "./api.js";
 import { el } from "./dom.js";
+import { drawDoor, forget, put, refused, say, startPage, token } from "./door.js";
 import { beside, measured, overTime } from "./figures.js";
-import { firstLanguage, language, speak, word } from "./words.js";
+import { language, word } from "./words.js";
 
-const TOKEN = "ecosorter.token"; // in sessionStorage: gone with the tab
 const STATES = { candidate: "admin_candidate", shadow: "admin_shadow", in_use: "admin_in_use", retired: "admin_retired" };
 const OUTCOMES = { candidate: "admin_run_candidate", missing: "admin_run_missing", nothing_new: "admin_run_nothing_new", failed: "admin_run_failed", killed: "admin_run_killed", running: "admin_run_running" };
 const MISSING = { contributors: "admin_missing_contributors", held_out: "admin_missing_held_out", photos: "admin_missing_photos", held_out_photos: "admin_missing_held_out_photos" };
 const LOOK_AGAIN = 3000; // ms, while the next model is being made
 const main = document.getElementById("main");
-const leave = document.getElementById("leave");
 let names = {};
 let known = null;
 let running = [];
 let timer = null;
 
-const token = () => sessionStorage.getItem(TOKEN);
 const when = (time) => new Date(time).toLocaleString(language(), { dateStyle: "medium", timeStyle: "short" });
 const versionOf = (id) => known.models.find((each) => each.id === id)?.version ?? "–";
 
-function say(text) {
-  document.getElementById("said").textContent = text;
-}
-
-function drawDoor(problem = "") {
+function door(problem) {
   clearTimeout(timer);
-  leave.hidden = true;
-  const field = el("input", { type: "password", id: "token", autocomplete: "off", required: true, "aria-describedby": "token-problem" });
-  const enter = (event) => {
-    event.preventDefault();
-    sessionStorage.setItem(TOKEN, field.value.trim());
-    open();
-  };
-  main.replaceChildren(
-    el(
-      "form",
-      { class: "door", onsubmit: enter },
-      el("h1", { tabindex: -1 }, word("admin_heading")),
-      el("p", { class: "lead" }, word("admin_lead")),
-      el("label", {}, word("review_token"), field),
-      el("p", { class: "error", id: "token-problem", role: "alert" }, problem),
-      el("button", { class: "button primary" }, word("review_enter")),
-    ),
-  );
-  main.querySelector("h1").focus();
+  drawDoor({ heading: word("admin_heading"), lead: word("admin_lead") }, open, problem);
 }
 
 /** Fetch everything and draw it. */
@@ -57,9 +33,8 @@ async function open() {
     draw();
     main.querySelector("h1").focus();
   } catch (problem) {
-    const refused = problem.status === 401 || problem.status === 403;
-    if (refused) sessionStorage.removeItem(TOKEN);
-    drawDoor(refused ? word("admin_wrong_token") : problem.detail || word("broken"));
+    if (refused(problem)) forget();
+    door(refused(problem) ? word("admin_wrong_token") : problem.detail || word("broken"));
   }
 }
 
@@ -68,11 +43,10 @@ async function fetchAll() {
 }
 
 function draw() {
-  leave.hidden = false;
   const { models, changes } = known;
   const inUse = models.filter(({ state }) => state === "in_use");
   const others = models.filter(({ state }) => state !== "in_use");
-  main.replaceChildren(
+  put(
     el(
       "div",
       { class: "models" },
@@ -168,7 +142,7 @@ async function act(deed, said) {
     draw();
     say(said);
   } catch (problem) {
-    if (problem.status === 401 || problem.status === 403) return drawDoor(word("admin_wrong_token"));
+    if (refused(problem)) return door(word("admin_wrong_token"));
     await fetchAll().catch(() => null);
     draw();
     document.getElementById("problem").textContent = problem.detail || word("broken");
@@ -177,18 +151,4 @@ async function act(deed, said) {
   return undefined;
 }
 
-leave.addEventListener("click", () => {
-  sessionStorage.removeItem(TOKEN);
-  drawDoor();
-});
-
-async function switchLanguage(wanted) {
-  await speak(wanted);
-  for (const button of document.querySelectorAll("[data-language]")) {
-    button.setAttribute("aria-pressed", String(button.dataset.language === language()));
-    button.onclick = () => switchLanguage(button.dataset.language);
-  }
-  await (token() ? open() : drawDoor());
-}
-
-switchLanguage(firstLanguage());
+startPage(open, door);

@@ -2,12 +2,11 @@
 
 import * as api from "./api.js";
 import { el, icon, picture } from "./dom.js";
+import { drawDoor, forget, put, refused, say, startPage, token } from "./door.js";
 import { recall, remember } from "./memory.js";
-import { firstLanguage, language, speak, word } from "./words.js";
+import { language, word } from "./words.js";
 
-const TOKEN = "ecosorter.token"; // in sessionStorage: gone with the tab
 const main = document.getElementById("main");
-const leave = document.getElementById("leave");
 let person = null;
 let classes = [];
 let queue = [];
@@ -15,38 +14,15 @@ let left = 0;
 let phrases = [];
 let busy = false;
 
-const token = () => sessionStorage.getItem(TOKEN);
 const nameOf = (id) => (id === "other" ? word("class_other") : (classes.find((each) => each.id === id)?.name ?? id ?? word("not_sure")));
 const keysOn = () => recall("keys") !== "off";
 
-function put(...content) {
-  main.replaceChildren(...content);
+const door = (problem) => drawDoor({ heading: word("review_heading"), lead: word("review_lead") }, open, problem);
+
+/** Draw it, and let it be read out. */
+function show(...content) {
+  put(...content);
   main.querySelector("h1")?.focus();
-}
-
-function say(text) {
-  document.getElementById("said").textContent = text;
-}
-
-function drawDoor(problem = "") {
-  leave.hidden = true;
-  const field = el("input", { type: "password", id: "token", autocomplete: "off", required: true, "aria-describedby": "token-problem" });
-  const enter = (event) => {
-    event.preventDefault();
-    sessionStorage.setItem(TOKEN, field.value.trim());
-    open();
-  };
-  put(
-    el(
-      "form",
-      { class: "door", onsubmit: enter },
-      el("h1", { tabindex: -1 }, word("review_heading")),
-      el("p", { class: "lead" }, word("review_lead")),
-      el("label", {}, word("review_token"), field),
-      el("p", { class: "error", id: "token-problem", role: "alert" }, problem),
-      el("button", { class: "button primary" }, word("review_enter")),
-    ),
-  );
 }
 
 /** Sign in with the token and fetch the queue. */
@@ -56,8 +32,8 @@ async function open() {
     ({ classes } = await api.classes(language()));
     await fill();
   } catch (problem) {
-    if (problem.status === 401 || problem.status === 403) sessionStorage.removeItem(TOKEN);
-    drawDoor(problem.status === 401 || problem.status === 403 ? word("review_wrong_token") : problem.detail || word("broken"));
+    if (refused(problem)) forget();
+    door(refused(problem) ? word("review_wrong_token") : problem.detail || word("broken"));
   }
 }
 
@@ -70,12 +46,11 @@ async function fill() {
 }
 
 async function drawCase() {
-  leave.hidden = false;
   const item = queue[0];
   if (!item) return drawDone();
   const photo = item.photo ? await api.review.photo(token(), item.id).catch(() => null) : null;
   const keys = el("input", { type: "checkbox", id: "keys", checked: keysOn(), onchange: () => setKeys(keys.checked) });
-  put(
+  show(
     el(
       "article",
       { class: keysOn() ? "case" : "case keys-off" },
@@ -118,7 +93,7 @@ function facts({ best, label, truth, item, confidence, votes }) {
 }
 
 function drawDone() {
-  put(
+  show(
     el(
       "div",
       { class: "door" },
@@ -142,7 +117,7 @@ async function decide(decision, label, said) {
     await go();
   } catch (problem) {
     say(problem.detail || word("broken"));
-    if (problem.status === 401 || problem.status === 403) drawDoor(word("review_wrong_token"));
+    if (refused(problem)) door(word("review_wrong_token"));
     else if (!problem.passing) await go(); // somebody else decided it meanwhile
   } finally {
     busy = false;
@@ -174,18 +149,4 @@ document.addEventListener("keydown", (event) => {
   else document.getElementById({ a: "accept", r: "reject", arrowright: "next" }[key])?.click();
 });
 
-leave.addEventListener("click", () => {
-  sessionStorage.removeItem(TOKEN);
-  drawDoor();
-});
-
-async function switchLanguage(wanted) {
-  await speak(wanted);
-  for (const button of document.querySelectorAll("[data-language]")) {
-    button.setAttribute("aria-pressed", String(button.dataset.language === language()));
-    button.onclick = () => switchLanguage(button.dataset.language);
-  }
-  await (token() ? open() : drawDoor());
-}
-
-switchLanguage(firstLanguage());
+startPage(open, door);
