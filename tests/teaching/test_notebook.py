@@ -19,9 +19,9 @@ from ecosorter.teaching.notebook import (
     NotedClass,
     NotedModel,
     NotedPhoto,
+    load_notebook,
     packed,
     parse_notebook,
-    read_notebook,
     write_notebook,
 )
 from ecosorter.teaching.teach import teach
@@ -55,7 +55,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     book = Notebook(model=MODEL, width=3, looks=2, photos=(NotedPhoto(label="kaca", features=packed(values)),))
     path = tmp_path / "rumah.ecosorter"
     path.write_text(write_notebook(book), encoding="utf-8")
-    again = read_notebook(path)
+    again = load_notebook(path)
     assert again == book
     assert np.allclose(again.features[0], values, rtol=2**-8, atol=0)
 
@@ -85,7 +85,7 @@ def test_bad_files_are_refused_in_words(tmp_path: Path, content: bytes, words: s
     path = tmp_path / "a.ecosorter"
     path.write_bytes(content)
     with pytest.raises(DatasetError, match=words):
-        read_notebook(path)
+        load_notebook(path)
 
 
 def test_huge_and_missing_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,9 +93,9 @@ def test_huge_and_missing_files_are_refused(tmp_path: Path, monkeypatch: pytest.
     path = tmp_path / "a.ecosorter"
     path.write_text(json.dumps(small()))
     with pytest.raises(DatasetError, match="more than"):
-        read_notebook(path)
+        load_notebook(path)
     with pytest.raises(DatasetError, match="cannot be read"):
-        read_notebook(tmp_path / "nothing")
+        load_notebook(tmp_path / "nothing")
 
 
 VALUES = st.recursive(

@@ -157,7 +157,17 @@ def find_groups(
         if row.group:
             links.append((first_of.setdefault((row.source, row.group), index), index))
 
-    parent = list(range(len(rows)))
+    return connected(len(rows), links)
+
+
+def connected(number: int, links: Iterable[Sequence[int]]) -> NDArray[np.int64]:
+    """Return the connected component ``[number]`` of each row, numbered from 0 in order of appearance.
+
+    Args:
+        number: of rows.
+        links: pairs of rows that belong together.
+    """
+    parent = list(range(number))
 
     def root(index: int) -> int:
         while parent[index] != index:
@@ -167,7 +177,7 @@ def find_groups(
 
     for a, b in links:
         parent[max(root(a), root(b))] = min(root(a), root(b))
-    return np.unique([root(index) for index in range(len(rows))], return_inverse=True)[1].astype(np.int64)
+    return np.unique([root(index) for index in range(number)], return_inverse=True)[1].astype(np.int64)
 
 
 class _Compared:

@@ -121,14 +121,14 @@ def learn(
         return fitted
 
     full = fit(np.arange(len(lesson.labels)))
-    before = old(bank.features[asked])
+    before, own_before = old(bank.features[asked]), old(seen)
     lost, step = _first_that_keeps(
         lambda share: _lost(
             before, _between(start, full, share)(bank.features[asked]), bank.labels[asked], allowed[asked]
         )
     )
     if not step:
-        parents, after, own_after = {}, before, old(seen)
+        parents, after, own_after = {}, before, own_before
         head = old
     else:
         head = _between(start, full, step)
@@ -137,9 +137,9 @@ def learn(
         temperature, thresholds = recalibrate(
             temperature, thresholds, before, after, bank.labels[asked], own_after, lesson.labels
         )
-    known = (int((logits.argmax(axis=1) == lesson.labels).sum()) for logits in (old(seen), own_after))
+    known = (int((logits.argmax(axis=1) == lesson.labels).sum()) for logits in (own_before, own_after))
     return Learnt(
-        head, step, parents, asked, before, after, lost, old(seen), own_after, temperature, thresholds, *known
+        head, step, parents, asked, before, after, lost, own_before, own_after, temperature, thresholds, *known
     )
 
 

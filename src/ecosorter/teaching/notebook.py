@@ -95,7 +95,7 @@ class Notebook(_Part):
         return np.array(found, np.float32).reshape(len(found), self.looks, self.width)
 
 
-def read_notebook(path: Path) -> Notebook:
+def load_notebook(path: Path) -> Notebook:
     """Read a notebook.
 
     Raises:

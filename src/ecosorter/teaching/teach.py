@@ -32,7 +32,7 @@ from ecosorter.teaching.card import describe, features_of, taught_card
 from ecosorter.teaching.features import augmented_features, quiet_options
 from ecosorter.teaching.learn import FOLDS, Lesson, learn
 from ecosorter.teaching.linear_head import LinearHead, find_head, with_head
-from ecosorter.teaching.notebook import Notebook, of_model, read_notebook
+from ecosorter.teaching.notebook import Notebook, load_notebook, of_model
 from ecosorter.teaching.refit import scale_of
 from ecosorter.teaching.result import FolderName, TeachResult, compare_classes, score_answers
 from ecosorter.teaching.things import find_things, join, usual_distance
@@ -227,7 +227,7 @@ def _own_photos(
 def _notebooks(base: Bundle, paths: Sequence[Path], width: int) -> tuple[dict[str, Notebook], list[Notebook]]:
     """Read files of phones; return those of this model by their names, and the others."""
     read = {path.stem if len(paths) == len({each.stem for each in paths}) else str(path): path for path in paths}
-    found = {name: read_notebook(path) for name, path in read.items()}
+    found = {name: load_notebook(path) for name, path in read.items()}
     fit, others = of_model(list(found.values()), (base.info.sha256, features_of(base.info)), width)
     if paths and not any(book.photos for book in fit):
         raise DatasetError(

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecosorter.datasets.duplicates import connected
+
 NEAR = 0.25
 """Distance up to which two photos are nearly the same, in that which is usual in a class."""
 
@@ -39,7 +41,7 @@ def find_things(features: Features, labels: Labels, scale: Scale, usual: tuple[f
     number = np.arange(len(labels))
     in_a_row = np.abs(number[:, None] - number) == 1
     linked = (labels[:, None] == labels) & (distance <= np.where(in_a_row, IN_A_ROW, NEAR))
-    return join(number, np.argwhere(np.triu(linked, 1)).tolist())
+    return connected(len(labels), np.argwhere(np.triu(linked, 1)).tolist())
 
 
 def usual_distance(features: Features, labels: Labels, scale: Scale) -> tuple[float, float]:
@@ -63,12 +65,9 @@ def _apart(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[NDArray[np.f
 
 def join(groups: Labels, links: Sequence[Sequence[int]]) -> Labels:
     """Return groups ``[n]`` after those of each linked pair of rows became one, numbered in order of appearance."""
-    found = groups.copy()
-    for a, b in links:
-        found[found == found[b]] = found[a]
-    _, first, inverse = np.unique(found, return_index=True, return_inverse=True)
-    numbers: Labels = np.argsort(np.argsort(first))[inverse].astype(np.int64)
-    return numbers
+    first: dict[int, int] = {}
+    together = [(first.setdefault(group, row), row) for row, group in enumerate(groups.tolist())]
+    return connected(len(groups), [*together, *links])
 
 
 def thing_folds(labels: Labels, things: Labels, number: int) -> Labels:
