@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.timing import evenly
 from ecosorter import Classifier
-from ecosorter.bundle import shipped_bundles
+from ecosorter.bundle import BundleInfo, shipped_bundles
 from ecosorter.photos import find_photos
 from tests.serving.phone.pictures import made_pictures
 
@@ -27,11 +27,16 @@ def main() -> None:
     before = json.loads(FILE.read_text()) if FILE.exists() else {}
     shared = Path("../shared/photos")
     content = {
-        "model": classifier.bundle.info.version,  # it changes with thresholds too
+        "model": model(classifier.bundle.info),
         "pictures": dict(said(classifier, made_pictures())),
         "photos": dict(said(classifier, some_photos(shared))) if shared.is_dir() else before.get("photos", {}),
     }
     FILE.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def model(info: BundleInfo) -> dict[str, Any]:
+    """Return all that decides on an answer."""
+    return info.model_dump(mode="json", include={"sha256", "preprocess", "temperature", "thresholds"})
 
 
 def some_photos(folder: Path) -> Iterator[tuple[str, bytes]]:
