@@ -67,5 +67,5 @@ $(APP): pyproject.toml constraints.txt
 # torch is pinned in the same install: without the pin, packages that need torch bring GPU libraries of several GB.
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
-	$(PIP) '.[train,serve,ray,dev,docs]'
+	$(PIP) '.[train,lite,serve,ray,dev,docs]'
 	touch $(APP) $(READY)

@@ -49,10 +49,23 @@ def test_models_are_added_promoted_and_brought_back(tmp_path: Path) -> None:
     assert "erased" in run("registry", "list").stdout
 
 
+def test_the_first_characters_of_an_id_will_do_but_a_version_comes_first(tmp_path: Path) -> None:
+    tiny_bundle(tmp_path / "1", version="1")
+    run("registry", "add", "1", "--use")
+    first = json.loads(run("registry", "list", "--json").stdout)["models"][0]["id"].replace("-", "")
+    assert "0 models are called" in str(run("registry", "set", first[:3], "shadow").exception)
+    tiny_bundle(tmp_path / "2", version=first[:4])
+    run("registry", "add", "2")
+    assert f"tiny {first[:4]}: in shadow" in run("registry", "set", first[:4], "shadow").stdout
+    assert f"tiny {first[:4]}: in use" in run("registry", "set", first[:4], "in_use").stdout
+    assert "tiny 1: in use" in run("registry", "set", first[:6], "in_use").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("set", "7", "in_use"), "0 models are called '7'"),
+        (("set", "no such id", "in_use"), "0 models are called"),
         (("set", "1", "retired"), "cannot become retired"),
         (("erase", "1"), "in use"),
         (("back",), "no earlier model"),

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="List a service's models, promote one, and go back.", no_args_is_help=True)
 
-VersionArgument = Annotated[str, typer.Argument(help="Version of the model, or the beginning of its id.")]
+SHORTEST_ID = 4
+"""Characters of an id that are taken for it, as git does; fewer may be the beginning of any id."""
+
+VersionArgument = Annotated[
+    str, typer.Argument(help=f"Version of the model, or the first characters of its id ({SHORTEST_ID} or more).")
+]
 WhoOption = Annotated[str, typer.Option(help="Who does it; the history says so.")]
 
 
@@ -130,7 +135,10 @@ def erase(
 
 
 def _find(store: "Store", name: str) -> "Registered":
-    found = [each for each in store.models.all() if each.version == name or each.id.hex.startswith(name.lower())]
+    models = store.models.all()
+    found = [each for each in models if each.version == name]
+    if not found and len(name) >= SHORTEST_ID:
+        found = [each for each in models if each.id.hex.startswith(name.lower())]
     if len(found) != 1:
         raise StoreError(f"{len(found)} models are called {name!r}; `ecosorter registry list` shows them.")
     return found[0]
