@@ -42,7 +42,7 @@ def pillow(data: bytes, needed: int) -> Image.Image:
 
 def simplejpeg(data: bytes, needed: int) -> Image.Image:
     """Decode with libjpeg-turbo, at any number of eighths."""
-    from simplejpeg import decode_jpeg  # type: ignore[import-not-found]  # noqa: PLC0415 - need not be installed
+    from simplejpeg import decode_jpeg  # noqa: PLC0415 - need not be installed
 
     return Image.fromarray(decode_jpeg(data, "RGB", min_height=needed, min_width=needed))
 

@@ -25,6 +25,7 @@ from benchmarks.published import BATCH, WORKERS, Photos
 from ecosorter.datasets.cache import Cache
 from ecosorter.datasets.dataset import load_dataset
 from ecosorter.training.backbones.find import find_backbone
+from ecosorter.training.backbones.graphs import front_graph
 from ecosorter.training.features import FeatureSource, OnnxEngine, extract
 
 Features = NDArray[np.floating[Any]]
@@ -34,7 +35,7 @@ def ours(paths: list[Path], folder: Path) -> Callable[[], Features]:
     """`extract` with an empty cache, as a training run computes them; the converted graph is kept from run to run."""
     backbone = find_backbone(str(folder))
     spec, _ = backbone.preprocess()
-    engine = OnnxEngine(spec, backbone.graph(spec.size, Cache()))
+    engine = OnnxEngine(front_graph(spec, backbone.graph(spec.size, Cache())))
     engine(np.zeros((BATCH, spec.size, spec.size, 3), np.uint8))
     source = FeatureSource(backbone, spec, "pooled")
     photos = [(path, str(path)) for path in paths]  # any key that tells photos apart; a run has their hashes already

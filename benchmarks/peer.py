@@ -75,7 +75,8 @@ def torch_loader(folder: Path) -> Classify:
     @torch.inference_mode()
     def work(paths: Sequence[Path]) -> list[int]:
         workers = WORKERS if len(paths) > 1 else 0
-        loader: Any = DataLoader(_Photos(paths), batch_size=BATCH, num_workers=workers)
+        photos: Any = _Photos(paths)  # no Dataset, since other ways must not import torch
+        loader: Any = DataLoader(photos, batch_size=BATCH, num_workers=workers)
         return [index for images in loader for index in network(images).logits.argmax(1).tolist()]
 
     return work

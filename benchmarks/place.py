@@ -34,7 +34,7 @@ from ecosorter.datasets.scan import photo_facts
 from ecosorter.decision import Thresholds, softmax
 from ecosorter.evaluation.metrics import macro_recall
 from ecosorter.evaluation.out_of_fold import calibrate
-from ecosorter.evaluation.protocols import counting_classes, groups_left_out, promise_weights
+from ecosorter.evaluation.protocols import counting_classes, groups_left_out, promise_places
 from ecosorter.files import write_whole
 from ecosorter.teaching.bank import Bank, load_bank
 from ecosorter.teaching.features import augmented_features
@@ -133,7 +133,7 @@ def places(base: Bundle, recipe: Recipe, folder: Path, kept: Path) -> list[Place
     """Return every place with the model that never saw it."""
     bank = load_bank(base)
     sources = np.array(bank.row_sources)
-    counts = promise_weights([bank.classes[label] for label in bank.labels], sources.tolist())
+    place_of = promise_places([bank.classes[label] for label in bank.labels], sources.tolist())
     rows: defaultdict[str, list[PhotoRow]] = defaultdict(list)
     for row in load_dataset([folder]).rows:
         rows[row.source].append(row)
@@ -147,8 +147,8 @@ def places(base: Bundle, recipe: Recipe, folder: Path, kept: Path) -> list[Place
     found = []
     for group, head in zip(groups, heads, strict=True):
         others = ~np.isin(sources, group)
-        known = others & (counts > 0) & np.isin(sources, np.concatenate(groups))
-        fitted = calibrate(logits[known], bank.labels[known], recipe.decide, counts[known])
+        known = others & (place_of >= 0) & np.isin(sources, np.concatenate(groups))
+        fitted = calibrate(logits[known, None], bank.labels[known], recipe.decide, place_of[known])
         left = Bank.of(bank.features[others], bank.labels[others], sources[others].tolist(), bank.classes)
         for name in sorted(counting & set(group)):
             features, labels = _pool(base, rows[name], kept / f"looks-{name}-{model}.npz")

@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -58,7 +58,7 @@ def started(command: Sequence[str], port: int, path: str, log: Path) -> Iterator
         process.wait()
 
 
-def ours(bundle: Path, batch: int, scratch: Path) -> Callable[[], object]:
+def ours(bundle: Path, batch: int, scratch: Path) -> Callable[[], AbstractContextManager[Service]]:
     """Return what starts `ecosorter serve`."""
     port = _free_port()
     options = ("--rate", "0", "--no-corrections", "--batch", str(batch))

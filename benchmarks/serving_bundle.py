@@ -56,4 +56,4 @@ def main(folder: Path, out: Path, weights: Tensor | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
