@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.timing import PROGRAM, Measured, evenly, machine, measured, table
-from ecosorter.photos import find_photos
+from ecosorter.folders import find_photos
 
 RESULTS = Path("test-output/bench/bulk.md")
 DIFFERENT = 500  # photos that the links lead to

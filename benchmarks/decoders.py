@@ -24,7 +24,8 @@ from PIL import Image
 from benchmarks.serving import large_photos
 from benchmarks.timing import evenly, in_turn, machine, table
 from ecosorter import Classifier
-from ecosorter.photos import find_photos, open_photo
+from ecosorter.folders import find_photos
+from ecosorter.photos import open_photo
 from ecosorter.preprocess import to_pixels
 
 RESULTS = Path("test-output/bench/decoders.md")

@@ -24,7 +24,7 @@ from benchmarks.serving import large_photos
 from benchmarks.timing import evenly
 from ecosorter import Classifier
 from ecosorter.bundle import load_bundle, write_bundle
-from ecosorter.photos import find_photos
+from ecosorter.folders import find_photos
 from ecosorter.training.export.quantize import quantize
 
 _FITTED = 384  # photos that the head is fitted to

@@ -33,7 +33,7 @@ from benchmarks.peers_report import (
     verdicts,
 )
 from benchmarks.timing import PROGRAM, Measured, evenly, machine, measured, parse_options
-from ecosorter.photos import find_photos
+from ecosorter.folders import find_photos
 
 RESULTS = Path("test-output/bench/peers.md")
 PHOTOS = {"12 megapixels": 16, "384 pixels": 128}

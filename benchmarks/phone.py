@@ -30,7 +30,7 @@ from playwright.sync_api import Page, sync_playwright
 from benchmarks.timing import PROGRAM, evenly, machine, measured, table
 from ecosorter.bundle import load_bundle, shipped_bundles
 from ecosorter.decision import softmax
-from ecosorter.photos import find_photos
+from ecosorter.folders import find_photos
 from ecosorter.preprocess import decode_views
 
 RESULTS = Path("test-output/bench/phone.md")

@@ -24,7 +24,7 @@ from PIL import Image
 
 from benchmarks.load import Load, Post, arrive, as_form, hammer, memory
 from benchmarks.timing import PROGRAM, evenly, in_turn, machine, measured, parse_options, table
-from ecosorter.photos import find_photos
+from ecosorter.folders import find_photos
 
 RESULTS = Path("test-output/bench/serving.md")
 CLIENTS = 4

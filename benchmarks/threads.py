@@ -19,7 +19,7 @@ import onnxruntime
 
 from benchmarks.timing import evenly, machine, table
 from ecosorter import Classifier
-from ecosorter.photos import find_photos
+from ecosorter.folders import find_photos
 
 RESULTS = Path("test-output/bench/threads.md")
 ROUNDS = 7

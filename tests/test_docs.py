@@ -22,8 +22,8 @@ from ecosorter.bundle import shipped_bundles
 from ecosorter.cli.app import app
 from ecosorter.datasets.audit import ENOUGH
 from ecosorter.datasets.class_names import one_of_the_seven
+from ecosorter.folders import PHOTO_ENDINGS
 from ecosorter.guidance.entries import Entries, Entry
-from ecosorter.photos import PHOTO_ENDINGS
 from ecosorter.training.recipe import Recipe, load_recipe, recipe_names
 from ecosorter.training.results import Epoch
 from tests.documents import PAGES, ROOT, SHELLS, anchors, code, commands, fences, prose, read, spans, tables

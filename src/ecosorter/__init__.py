@@ -41,7 +41,8 @@ from ecosorter.errors import (
     ServiceError,
     StoreError,
 )
-from ecosorter.photos import Limits, find_photos, open_photo
+from ecosorter.folders import find_photos
+from ecosorter.photos import Limits, open_photo
 from ecosorter.preprocess import PreprocessSpec, decode_pixels, to_pixels
 
 # ONNX Runtime's builds report to Microsoft, and look at this when they are first imported, wherever that is; so it is

@@ -18,8 +18,8 @@ from typing import Any
 
 from ecosorter.bulk.inputs import Input, failing_input
 from ecosorter.errors import PhotoCorrupt, PhotoEmpty, PhotoError, PhotoTooManyBytes, PhotoTruncated, PhotoUnreadable
-from ecosorter.folders import is_system_folder
-from ecosorter.photos import Limits, is_photo_name
+from ecosorter.folders import is_photo_name, is_system_folder
+from ecosorter.photos import Limits
 
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz")
 """File name endings, in small letters, by which an archive is known."""

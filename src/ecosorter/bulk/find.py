@@ -12,8 +12,8 @@ from ecosorter.bulk.inputs import Input, local_input
 from ecosorter.bulk.remote import is_address, remote_photos
 from ecosorter.errors import BulkError
 from ecosorter.files import reason
-from ecosorter.folders import is_system_folder
-from ecosorter.photos import Limits, find_photos
+from ecosorter.folders import find_photos, is_system_folder
+from ecosorter.photos import Limits
 
 _MARKS = {  # UTF-32's are longer, and start like UTF-16's
     codecs.BOM_UTF32_LE: "utf-32-le",
@@ -32,7 +32,7 @@ def find_inputs(
     """Expand what a person names, lazily and in a fixed order.
 
     Args:
-        named: files, folders and patterns as for `ecosorter.photos.find_photos`; ZIP and TAR archives, which stand for
+        named: files, folders and patterns as for `ecosorter.folders.find_photos`; ZIP and TAR archives, which stand for
             the photos in them; addresses such as ``s3://bucket/folder``; ``@FILE`` for a list of all these, one on
             a line; and ``-`` for such a list on standard input.
         limits: caps on each photo; only `max_bytes` counts here.

@@ -8,8 +8,8 @@ from typing import Any
 from ecosorter.bulk.archives import is_archive, photos_in
 from ecosorter.bulk.inputs import Input, failing_input
 from ecosorter.errors import BulkError, PhotoMissing, PhotoTooManyBytes, PhotoUnreadable
-from ecosorter.folders import is_system_folder
-from ecosorter.photos import Limits, is_photo_name
+from ecosorter.folders import is_photo_name, is_system_folder
+from ecosorter.photos import Limits
 
 _PACKAGES = {"http": "http", "https": "http", "s3": "s3", "gs": "gs", "gcs": "gs"}  # our extras by scheme
 

@@ -8,7 +8,8 @@ from threading import Event
 
 from ecosorter.bulk.inputs import Input, local_input
 from ecosorter.errors import PhotoError
-from ecosorter.photos import Limits, find_photos, load_photo
+from ecosorter.folders import find_photos
+from ecosorter.photos import Limits, load_photo
 
 _QUIET_LOOKS = 2  # that must find a file as the one before did, until it counts as whole
 _QUIET_LOOKS_EMPTY = 30  # some programs make an empty file first, and fill it later

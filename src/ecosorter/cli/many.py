@@ -42,7 +42,8 @@ from ecosorter.cli.outputs import Chunks, print_counts
 from ecosorter.cli.places import check_writable, written_to
 from ecosorter.errors import BulkError
 from ecosorter.files import reason
-from ecosorter.photos import PHOTO_ENDINGS, Limits, find_photos
+from ecosorter.folders import PHOTO_ENDINGS, find_photos
+from ecosorter.photos import Limits
 from ecosorter.pool import joined
 from ecosorter.session import Device
 from ecosorter.texts import Language, texts

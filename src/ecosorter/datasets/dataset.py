@@ -32,8 +32,7 @@ from ecosorter.datasets.class_names import nearest_known, one_of_the_seven
 from ecosorter.datasets.manifest import MANIFEST, load_table, path_fault, table_text
 from ecosorter.errors import DatasetError
 from ecosorter.files import write_bytes
-from ecosorter.folders import is_clutter
-from ecosorter.photos import find_photos
+from ecosorter.folders import find_photos, is_clutter
 
 _NAMED_AT_MOST = 5  # of many like faults, so that a message stays readable
 

@@ -22,7 +22,8 @@ from ecosorter.datasets.published import (
 )
 from ecosorter.datasets.unpack import unpack
 from ecosorter.errors import DatasetError, DownloadBrokenOff, DownloadError
-from ecosorter.photos import find_photos, load_photo
+from ecosorter.folders import find_photos
+from ecosorter.photos import load_photo
 from ecosorter.progress import Progress, Silent
 
 EACH = 500

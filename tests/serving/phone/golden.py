@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.timing import evenly
 from ecosorter import Classifier
 from ecosorter.bundle import BundleInfo, shipped_bundles
-from ecosorter.photos import find_photos
+from ecosorter.folders import find_photos
 from tests.serving.phone.pictures import made_pictures
 
 FILE = Path(__file__).with_name("golden.json")
