@@ -9,7 +9,17 @@ from threading import Thread
 
 import pytest
 
-from ecosorter.files import check_place, is_part, part_of, reason, reserve, write_bytes, write_text, write_whole
+from ecosorter.files import (
+    address_in,
+    check_place,
+    is_part,
+    part_of,
+    reason,
+    reserve,
+    write_bytes,
+    write_text,
+    write_whole,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -117,3 +127,23 @@ def test_room_is_taken_before_memory_is_mapped_to_it(tmp_path: Path) -> None:
     assert sparse.stat().st_size == 100_000
     if sys.platform == "linux":
         assert sparse.stat().st_blocks * 512 >= 100_000
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ("https://example.org/a b.jpg", "https://example.org/a b.jpg"),
+        (Path("https://example.org/a.jpg"), "https://example.org/a.jpg"),
+        ("S3:/bucket/folder", "S3://bucket/folder"),
+        (Path("file:///home/ani/a.jpg"), "file:///home/ani/a.jpg"),
+        ("C:/photos/a.jpg", ""),
+        ("C:\\photos\\a.jpg", ""),
+        ("photos/https://a", ""),
+        ("https:", ""),
+        ("https://", ""),
+        ("ratio 16:/9.jpg", ""),
+        ("", ""),
+    ],
+)
+def test_an_address_is_known_by_its_scheme_also_where_a_slash_is_lost(given: str | Path, address: str) -> None:
+    assert address_in(given) == address

@@ -21,7 +21,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from ecosorter.decision import Thresholds
 from ecosorter.errors import BundleError
-from ecosorter.files import part_of, reason, write_bytes
+from ecosorter.files import address_in, part_of, reason, write_bytes
 from ecosorter.folders import is_clutter
 from ecosorter.preprocess import PreprocessSpec
 
@@ -153,6 +153,8 @@ def load_bundle(folder: str | os.PathLike[str]) -> Bundle:
     """
     folder = Path(folder)
     if not folder.is_dir():
+        if address := address_in(folder):
+            raise BundleError(f"{address} is an address; download the model and give the path of its folder.")
         raise BundleError(f"There is no model folder {folder}; train one, or give the path of one.")
     for name in (INFO, MODEL):
         if not (folder / name).is_file():

@@ -8,10 +8,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-if sys.platform != "win32":
+if sys.platform == "win32":
+    import msvcrt
+else:
     import fcntl
 
+FOLDER_LOCK = ".lock"
+"""Name of the file in a locked folder on Windows, which has locks for files alone."""
+
 _STREAMS = tuple(map(Path, ("/dev", "/dev/fd", "/proc/self/fd")))  # /dev/stdout may lead to a file, and is none
+_FAR = 2**31 - 2  # a place in a file, as far as the C library of Windows can lock one
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(?=[^/])")  # a letter alone is a disk of Windows
 _STEM = 50  # letters of a name that its part bears too: together they must not be too long for a disk
 
 
@@ -99,21 +106,64 @@ def check_place(path: Path) -> None:
 def lock(descriptor: int) -> None:
     """Keep other processes away until a file or folder is closed, or this process has ended in any way.
 
-    It does nothing on Windows.
-
     Args:
         descriptor: of the open file or folder. Only who asks for the lock too is kept away.
 
     Raises:
         BlockingIOError: another process has it.
     """
-    if sys.platform != "win32":
+    if sys.platform == "win32":
+        here = os.lseek(descriptor, 0, os.SEEK_CUR)
+        os.lseek(descriptor, _FAR, os.SEEK_SET)  # what is locked can be read by nobody else: so nothing that is there
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except PermissionError as error:
+            raise BlockingIOError(*error.args) from error
+        finally:
+            os.lseek(descriptor, here, os.SEEK_SET)
+    else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def lock_folder(folder: Path) -> int:
+    """Keep other processes away from a folder, as `lock` does.
+
+    Returns:
+        A descriptor; whoever closes it gives the folder back.
+
+    Raises:
+        BlockingIOError: another process has it.
+        OSError: it cannot be opened.
+    """
+    if sys.platform == "win32":
+        descriptor = os.open(folder / FOLDER_LOCK, os.O_RDWR | os.O_CREAT)
+    else:
+        descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        lock(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def reason(error: OSError) -> str:
     """Return what the system says, in its words; not every such error has them."""
     return error.strerror or str(error) or type(error).__name__
+
+
+def address_in(path: str | os.PathLike[str]) -> str:
+    """Return the address that stands where the path of a file or folder was wanted; ``""`` for none.
+
+    Args:
+        path: as somebody gave it. `Path` has made one slash of the two in an address; both are put back.
+    """
+    name = os.fspath(path)
+    found = _ADDRESS.match(name)
+    if not found:
+        return ""
+    slashes = "///" if found[1].lower() == "file" else "//"  # a file's address names no host
+    return f"{found[1]}:{slashes}{name[found.end() :]}"
 
 
 def part_of(path: Path) -> Path:

@@ -37,6 +37,7 @@ from ecosorter.errors import (
     PhotoUnreadable,
     PhotoUnsupported,
 )
+from ecosorter.files import address_in
 from ecosorter.jpeg import decode_jpeg, plain_jpeg
 from ecosorter.png import plain_png
 from ecosorter.sniff import (
@@ -122,6 +123,8 @@ def load_photo(path: str | os.PathLike[str], limits: Limits = _DEFAULT) -> bytes
         with Path(path).open("rb") as file:
             data = file.read(min(limits.max_bytes, sys.maxsize - 1) + 1)  # it may have grown
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a NUL in the name
+        if address := address_in(name):
+            raise PhotoMissing(f"{address} is an address; download the photo and give the path of the file.") from error
         raise PhotoMissing(f"There is no file {name}; check the path.") from error
     except OSError as error:
         raise PhotoUnreadable(

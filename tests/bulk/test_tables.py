@@ -169,7 +169,6 @@ def test_a_folder_of_other_content_is_refused(tmp_path: Path, form: RowFormat) -
         opened(tmp_path / "out.parquet", form, restart=True)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
 @ENDINGS
 def test_one_run_at_a_time(tmp_path: Path, form: RowFormat, ending: str) -> None:
     path = tmp_path / f"out{ending}"

@@ -5,8 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import ecosorter
+from ecosorter.cli.app import app
+from ecosorter.errors import EcoSorterError
 from tests.tiny import photo
 
 HEAVY = ("torch", "lightning", "transformers", "sklearn", "scipy", "wandb", "onnx", "matplotlib", "fastapi")
@@ -84,3 +87,24 @@ def test_whoever_reads_may_stop(model: Path, tmp_path: Path) -> None:
     )
     os.close(write)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "teach ADDRESS --out taught",
+        "photos check ADDRESS",
+        "evaluate MODEL ADDRESS",
+        "evaluate ADDRESS .",
+        "explain ADDRESS",
+        "models show ADDRESS",
+    ],
+)
+def test_an_address_where_a_path_is_wanted_is_told_as_it_was_given(
+    command: str, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = command.replace("ADDRESS", "https://example.org/waste").replace("MODEL", str(model)).split()
+    done = CliRunner().invoke(app, words)
+    assert isinstance(done.exception, EcoSorterError)
+    assert "https://example.org/waste is an address; download " in str(done.exception)

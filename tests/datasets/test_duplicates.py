@@ -132,7 +132,7 @@ def test_groups_join_copies_near_duplicates_and_given_groups() -> None:
     assert find_groups([], [], []).tolist() == []
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_groups_are_the_connected_components(data: st.DataObject) -> None:
     n = data.draw(st.integers(1, 25))

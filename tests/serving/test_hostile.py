@@ -1,11 +1,12 @@
 """Requests that nobody means well with: the service answers every one in its own words, and keeps nothing of them.
 
-It is some 300 requests, the same ones each time; ``ECOSORTER_HOSTILE=10`` makes it ten times as many, and new ones.
+It is some 450 requests, the same ones each time; ``ECOSORTER_HOSTILE=10`` makes it ten times as many, and new ones.
 """
 
 import gzip
 import io
 import os
+import re
 import socket
 import struct
 import zipfile
@@ -446,6 +447,116 @@ def headed(site: Site, headers: list[tuple[str, bytes]], body: bytes, path: str,
 
 def test_heads_of_every_kind(site: Site) -> None:
     headed(site)
+
+
+# HEAD asks for what GET gives
+
+
+GOOD = [str(uuid4()), "1", "id", "en", "kaca", "photo", "tiny", "nowhere.js"]
+BAD = ["..", "%00", "%2e%2e%2fpasswd", "-1", "a" * 3000, "\N{PILE OF POO}", "<script>", " "]
+PAGES = [
+    "/",
+    "/metrics",
+    "/healthz",
+    "/readyz",
+    "/openapi.json",
+    "/sw.js",
+    "/static/now/app.js",
+    "/texts/{lang}.json",
+    "/v1",
+]
+
+
+@examples(60)
+@given(data=st.data())
+def asked_both_ways(site: Site, gets: list[str], data: st.DataObject) -> None:
+    path = re.sub(
+        r"\{\w+\}", lambda _: data.draw(st.sampled_from(GOOD + BAD)), data.draw(st.sampled_from([*gets, *PAGES]))
+    )
+    names = st.sampled_from(["lang", "q", "scheme", "candidates", "limit", "status", "answer"])
+    query = data.draw(st.dictionaries(names, st.sampled_from(GOOD + BAD), max_size=3))
+    headers = data.draw(
+        st.dictionaries(
+            st.sampled_from(["Accept-Language", "Accept-Encoding", "If-None-Match", "Range", "X-Request-ID"]),
+            st.sampled_from(["*", "gzip", "br;q=0.1", "bytes=0-1", "0", "id", "x" * 500]),
+            max_size=3,
+        )
+    )
+    if data.draw(st.booleans()):
+        headers["Authorization"] = f"Bearer {site.admin}"
+    whole, head = (site.client.request(method, path, params=query, headers=headers) for method in ("GET", "HEAD"))
+    site.check(whole)
+    site.check(head)
+    assert head.content == b""
+    assert head.status_code == whole.status_code
+    for name in ("content-type", "content-encoding", "cache-control", "vary", "etag", "allow", "www-authenticate"):
+        assert head.headers.get(name) == whole.headers.get(name), name
+
+
+def test_head_says_what_get_says(site: Site) -> None:
+    paths = site.client.get("/openapi.json").json()["paths"]
+    asked_both_ways(site, [path for path, ways in paths.items() if "get" in ways])
+
+
+# Heads that are cut off
+
+
+HEADS = st.lists(
+    st.sampled_from(
+        [
+            b"GET / HTTP/1.1\r\n",
+            b"HEAD /v1/model HTTP/1.1\r\n",
+            b"POST /v1/classify HTTP/1.1\r\n",
+            b"PRI * HTTP/2.0\r\n",
+            b"Host: x\r\n",
+            b"Content-Length: 999\r\n",
+            b"Transfer-Encoding: chunked\r\n",
+            b"Expect: 100-continue\r\n",
+            b"X-Long: " + b"y" * 20_000 + b"\r\n",
+            b" folded\r\n",
+            b"\n",
+            b"\x16\x03\x01\x02\x00",
+        ]
+    )
+    | st.binary(max_size=40),
+    max_size=6,
+).map(b"".join)
+
+
+@examples(60)
+@given(head=HEADS, cut=st.integers(0, 400), how=st.sampled_from(["left open", "closed", "half closed", "reset"]))
+def begun(site: Site, left_open: list[socket.socket], head: bytes, cut: int, how: str) -> None:
+    sent = head[: -cut or None]
+    host, port = site.address.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)), timeout=30)
+    connection.sendall(sent)
+    if how == "left open":
+        left_open.append(connection)
+        return
+    if how == "reset":
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    elif how == "half closed":
+        connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        try:
+            while piece := connection.recv(65536):
+                answer += piece
+        except ConnectionResetError:
+            pass
+        assert b"Traceback" not in answer
+        for line in re.findall(rb"HTTP/1\.1 (\d+) ", answer):
+            assert int(line) < 500 or int(line) == 503
+    connection.close()
+
+
+def test_half_heads_stop_nothing(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    left_open: list[socket.socket] = []
+    begun(site, left_open)
+    site.check(site.client.get("/readyz"))
+    assert site.client.post("/v1/classify", files={"photos": photo()}).json()["results"][0]["label"] == "plastik"
+    for connection in left_open:
+        connection.close()
+    assert not [record for record in caplog.records if record.exc_info or record.levelname == "ERROR"]
 
 
 FORMS = st.lists(

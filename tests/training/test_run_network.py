@@ -2,9 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -12,7 +15,7 @@ import torch
 from typer.testing import CliRunner
 
 from ecosorter import Classifier, load_bundle
-from ecosorter.cli.app import app
+from ecosorter.cli.app import app, main
 from ecosorter.datasets.cache import Cache
 from ecosorter.errors import DatasetError, RunError
 from ecosorter.teaching.bank import load_bank
@@ -194,6 +197,35 @@ def test_the_command_prints_all_folds(place: Path, folds: RunResult, monkeypatch
     accuracy = f"{folds.fit.scores.accuracy:.3f}"
     for text in ("never saw it", "fold 1", "fold 2", accuracy, "only its last layer fitted", "report.html", "bundle"):
         assert text in done.output
+
+
+def _train_until(checkpoint: Path, number: int, place: Path, out: str, heard: Path) -> None:
+    """Run the command, which gets a signal when its checkpoint is there."""
+    sys.stderr = heard.open("w")
+    os.environ["ECOSORTER_CACHE"] = str(place / "cache")
+    sys.argv = ["ecosorter", *command(place, out, **{"finetune.epochs": 1000})]
+
+    def tell() -> None:
+        while not checkpoint.is_file():
+            time.sleep(0.01)
+        os.kill(os.getpid(), number)
+
+    Thread(target=tell, daemon=True).start()
+    main()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_run_says_how_to_go_on_and_keeps_its_checkpoint(
+    place: Path, folds: RunResult, number: signal.Signals, tmp_path: Path
+) -> None:
+    out = f"stopped-by-{number}"
+    checkpoint = place / out / "checkpoints/fold-1-of-2/last.ckpt"
+    (process,) = started(_train_until, [(checkpoint, number, place, out, tmp_path / "heard")])
+    assert process.exitcode == 128 + number
+    said = f"Stopped. Give the same command with --out {place / out}, and it goes on from its last checkpoint.\n"
+    assert (tmp_path / "heard").read_text().endswith(said)
+    assert checkpoint.is_file()
 
 
 def test_the_command_starts_a_process_for_each_device(place: Path, folds: RunResult) -> None:

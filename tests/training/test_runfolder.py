@@ -1,5 +1,4 @@
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -47,7 +46,6 @@ def test_a_finished_run_gives_its_result_back(tmp_path: Path) -> None:
     assert not folder.checkpoints.exists()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such lock")
 def test_a_second_run_in_one_folder_is_refused_until_the_first_has_ended(tmp_path: Path) -> None:
     first, second = RunFolder(tmp_path), RunFolder(tmp_path)
     with first.locked():

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import IO
 
 from ecosorter.bulk.rows import Row, is_number
-from ecosorter.bulk.tables import Appendable, Table, lock_output
+from ecosorter.bulk.tables import Appendable, Table, refused_where_locked
 from ecosorter.errors import BulkError
-from ecosorter.files import part_of, remove_parts
+from ecosorter.files import lock, part_of, remove_parts
 
 
 class _LinesTable(Table):
@@ -173,7 +173,8 @@ def _open_locked(path: Path) -> IO[bytes]:
     # Without a buffer: what was written is in the hands of the system, whatever happens to this process.
     file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)
     try:
-        lock_output(file.fileno(), path)
+        with refused_where_locked(path):
+            lock(file.fileno())
     except BulkError:
         file.close()
         raise

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ecosorter.bulk.rows import Row, is_number
-from ecosorter.bulk.tables import Appendable, Table, lock_output
-from ecosorter.files import is_part, write_whole
+from ecosorter.bulk.tables import Appendable, Table, refused_where_locked
+from ecosorter.files import is_part, lock_folder, write_whole
 from ecosorter.folders import is_clutter
 
 _PART = "part-{:06}.parquet"
@@ -32,10 +32,9 @@ class ParquetTable(Table):
     def __init__(self, path: Path, columns: Sequence[str], *, restart: bool) -> None:
         super().__init__(path, columns)
         path.mkdir(exist_ok=True)
-        self._lock = None if sys.platform == "win32" else os.open(path, os.O_RDONLY)
+        with refused_where_locked(path):
+            self._lock: int | None = lock_folder(path)
         try:
-            if self._lock is not None:
-                lock_output(self._lock, path)
             names = [entry.name for entry in path.iterdir() if not is_clutter(entry.name)]
             if any(not re.fullmatch(r"part-\d{6}\.parquet", name) for name in names):
                 raise self.foreign()

@@ -6,13 +6,12 @@ that resuming needs to know (see resume.py). A last line that a kill cut in half
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol, Self
 
 from ecosorter.bulk.rows import Row
 from ecosorter.errors import BulkError
-from ecosorter.files import lock
 
 
 class Appendable(Protocol):
@@ -75,9 +74,10 @@ class Table(ABC):
         )
 
 
-def lock_output(descriptor: int, path: Path) -> None:
-    """Keep other runs away from an output until the descriptor is closed, or the process has ended in any way."""
+@contextmanager
+def refused_where_locked(path: Path) -> Iterator[None]:
+    """Say that another run is writing an output where a block finds it locked."""
     try:
-        lock(descriptor)
+        yield
     except BlockingIOError as error:
         raise BulkError(f"{path} is being written by another run; wait for its end.") from error

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from ecosorter.cli.bars import Bars
 from ecosorter.cli.options import ClassesOption, EngineOption, LangOption, RayAddressOption, language
+from ecosorter.cli.stopped import told_when_stopped
 from ecosorter.pool import joined
 from ecosorter.texts import Language, texts
 
@@ -76,7 +77,7 @@ def train(
     name = chosen.name if chosen.finetune else f"{datetime.now():%Y%m%d-%H%M%S}-{chosen.name}"
     folder = out or Path("runs") / name
     words = language(lang)
-    with Bars() as bars:
+    with told_when_stopped(texts("train", words)["stopped"].format(folder=folder)), Bars() as bars:
         result = run(
             photos,
             folder,

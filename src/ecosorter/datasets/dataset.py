@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from ecosorter.datasets.class_names import nearest_known, one_of_the_seven
 from ecosorter.datasets.manifest import MANIFEST, load_table, path_fault, table_text
 from ecosorter.errors import DatasetError
-from ecosorter.files import write_bytes
+from ecosorter.files import address_in, write_bytes
 from ecosorter.folders import find_photos, is_clutter
 
 _NAMED_AT_MOST = 5  # of many like faults, so that a message stays readable
@@ -104,6 +104,11 @@ def load_dataset(paths: Sequence[Path], *, own_classes: bool = False) -> Dataset
                     raise DatasetError(f"{other} and {folder} both have a source '{source}'; rename one folder.")
         elif path.exists():
             found = _read_manifest(path, own_classes)
+        elif address := address_in(path):
+            raise DatasetError(
+                f"{address} is an address; download the photos and give their folder, or a CSV manifest. "
+                "`ecosorter photos fetch` downloads published sets."
+            )
         else:
             raise DatasetError(f"There is no {path}; give a folder of class folders or a CSV manifest.")
         if not found:

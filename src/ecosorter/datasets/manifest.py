@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecosorter.errors import DatasetError
+from ecosorter.files import address_in
 
 COLUMNS = ("path", "label", "source", "group", "item", "author", "licence", "url")
 """In the order in which they are written; those after the first two may be missing."""
@@ -92,11 +93,13 @@ def path_fault(path: str, folder: Path) -> str:
         path: as it stands there.
         folder: where relative paths start.
     """
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path):
-        return f"{path} is an address; download the photo and give the path of the file"
-    if os.sep == "/" and "\\" in path and not (folder / path).exists():
-        return f"the path {path} has backslashes; write {path.replace(chr(92), '/')}"
-    return ""
+    if address := address_in(path):
+        fault = f"{address} is an address; download the photo and give the path of the file"
+    elif os.sep == "/" and "\\" in path:
+        fault = f"the path {path} has backslashes; write {path.replace(chr(92), '/')}"
+    else:
+        return ""
+    return "" if os.path.lexists(folder / path) else fault
 
 
 def _text(manifest: Path) -> str:

@@ -13,7 +13,6 @@
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ecosorter.errors import RunError
-from ecosorter.files import check_place, lock, write_text
+from ecosorter.files import FOLDER_LOCK, check_place, lock_folder, write_text
 from ecosorter.training.results import RunResult
 from ecosorter.training.waiting import once, wait_for
 
@@ -65,17 +64,16 @@ class RunFolder:
         Raises:
             RunError: another run is at work in the folder.
         """
-        if rank or sys.platform == "win32":  # Windows has no such lock of a folder
+        if rank:
             yield
             return
-        descriptor = os.open(self.path, os.O_RDONLY)
         try:
-            try:
-                lock(descriptor)
-            except BlockingIOError as error:
-                raise RunError(
-                    f"Another run is at work in {self.path}. Wait for its end, or choose another --out."
-                ) from error
+            descriptor = lock_folder(self.path)
+        except BlockingIOError as error:
+            raise RunError(
+                f"Another run is at work in {self.path}. Wait for its end, or choose another --out."
+            ) from error
+        try:
             yield
         finally:
             os.close(descriptor)
@@ -108,7 +106,7 @@ class RunFolder:
         return created
 
     def _take(self, part: Path, request: dict[str, Any]) -> None:
-        if any(self.path.iterdir()):
+        if any(entry.name != FOLDER_LOCK for entry in self.path.iterdir()):
             raise RunError(f"{self.path} is not empty and holds no run of EcoSorter; choose another --out.")
         created = datetime.now(UTC).isoformat(timespec="seconds")
         part.write_text(json.dumps({"created": created, **request}, indent=2, ensure_ascii=False), encoding="utf-8")
