@@ -1,9 +1,10 @@
 """What models took for what, with the photos that show it: those that are kept, with consent to this day."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, func, select
 
 from ecosorter.serving.store.database import Database
 from ecosorter.serving.store.tables import Correction, Lesson
@@ -49,23 +50,21 @@ class Confusions:
             .order_by(Correction.settled, Lesson.best)
         )
         with self._database.reading() as session:
-            return [Cell(truth, best, photos) for truth, best, photos in session.execute(query)]
+            return [Cell(truth or "", best or "", photos) for truth, best, photos in session.execute(query)]
 
     def photos(self, model: UUID, truth: str, best: str, limit: int) -> list[Shown]:
         """Return photos of one cell, the latest first."""
-        query = (
-            select(Correction, Lesson.best)
-            .join(Lesson, Lesson.correction_id == Correction.id)
-            .where(Lesson.model_id == model, Lesson.best == best, Correction.settled == truth)
-        )
-        return self._shown(query, limit)
+        in_cell = select(Lesson.correction_id).where(Lesson.model_id == model, Lesson.best == best)
+        found = self._kept(Correction.id.in_(in_cell) & (Correction.settled == truth), limit)
+        return [Shown(row.id, row.truth, row.settled, best, row.contributor) for row in found]
 
     def photos_of(self, contributor: str, limit: int) -> list[Shown]:
         """Return photos of one contributor, the latest first, with what was answered at the time."""
-        return self._shown(select(Correction, Correction.best).where(Correction.contributor == contributor), limit)
+        found = self._kept(Correction.contributor == contributor, limit)
+        return [Shown(row.id, row.truth, row.settled, row.best, row.contributor) for row in found]
 
-    def _shown(self, query: Select[tuple[Correction, str]], limit: int) -> list[Shown]:
-        query = query.where(Correction.photo == "kept").order_by(Correction.created.desc(), Correction.id).limit(limit)
+    def _kept(self, which: ColumnElement[bool], limit: int) -> Sequence[Correction]:
+        latest_first = (Correction.created.desc(), Correction.id)
+        query = select(Correction).where(which, Correction.photo == "kept").order_by(*latest_first).limit(limit)
         with self._database.reading() as session:
-            found = session.execute(query)
-            return [Shown(row.id, row.truth, row.settled, best, row.contributor) for row, best in found]
+            return session.scalars(query).all()
