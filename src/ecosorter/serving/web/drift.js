@@ -22,12 +22,17 @@ export function driftOf(names, weeks, switches) {
     el("p", { class: "muted small" }, word("admin_drift_detail")),
     chart(weeks, switches, (week) => week.stability_index, { title: word("admin_drift_classes"), least: 0.3, marks: [0.1, 0.25], show: two }),
     chart(weeks, switches, (week) => week.far, { title: word("admin_drift_features"), least: 0.1, marks: [0.05], show: percent }),
-    table(
-      word("admin_drift_by_week"),
-      [word("admin_week"), word("admin_photos"), word("admin_distance"), word("admin_far"), word("admin_index")],
-      weeks.map((week) => [dayOf(week.week), String(week.photos), two(week.distance), percent(week.far), change(week)]),
+    el(
+      "details",
+      {},
+      el("summary", {}, word("admin_drift_by_week")),
+      table(
+        word("admin_drift_by_week"),
+        [word("admin_week"), word("admin_photos"), word("admin_distance"), word("admin_far"), word("admin_index")],
+        weeks.map((week) => [dayOf(week.week), String(week.photos), two(week.distance), percent(week.far), change(week)]),
+      ),
+      table(word("admin_shares"), [word("admin_week"), ...labels.map(nameOf)], weeks.map(({ week, shares }) => [dayOf(week), ...labels.map((label) => percent(shares[label] ?? 0))])),
     ),
-    el("details", {}, el("summary", {}, word("admin_shares")), table(word("admin_shares"), [word("admin_week"), ...labels.map(nameOf)], weeks.map(({ week, shares }) => [dayOf(week), ...labels.map((label) => percent(shares[label] ?? 0))]))),
   );
 }
 

@@ -23,7 +23,7 @@ export function measured(names, versionOf, { before, contributors, photos, diffe
     table(word("admin_held_out"), heads, lines(held_out)),
     el("details", {}, el("summary", {}, word("admin_more")), table(word("admin_by_class"), heads, recalls), table(word("admin_bank"), heads, lines(bank))),
     doubtful.length > 0 && el("p", { class: "warning" }, word("admin_doubtful", { who: doubtful.map((each) => `${each.contributor.slice(0, 8)} (${each.photos})`).join(", ") })),
-    doubtful.map((each) => photosOfContributor((id) => names[id] ?? id, each.contributor)),
+    ...doubtful.map((each) => photosOfContributor((id) => names[id] ?? id, each.contributor)),
   ];
 }
 
