@@ -161,7 +161,7 @@ def main() -> None:
     """Parse the command line, live through it, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, default=SHARED / "photos")
-    parser.add_argument("--most", type=int, default=450, help="photos of a source")
+    parser.add_argument("--most", type=int, default=900, help="photos of a source, at most")
     parser.add_argument("--each", type=int, default=8, help="photos of a person, about")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--plot", type=Path, help="SVG file for the plot")
@@ -209,6 +209,7 @@ def live(city: City, everybody: Sequence[Person], fifth: Sequence[PhotoRow], plo
     asked = [row for rows in quiet.values() for row in rows]
     correct = [person for person in everybody if person.corrects]
     say(f"{len(everybody)} people, {len(correct)} of whom correct; {len(asked)} photos of the others are asked about")
+    say(f"and {len(fifth)} of the fifth source")
     classes = sorted({row.label for row in asked})
     table: dict[str, list[float]] = defaultdict(list)
 

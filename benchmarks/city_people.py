@@ -120,7 +120,7 @@ def people(photos: Path, model: Bundle, most: int, each: int, seed: int) -> tupl
         for number, hand in enumerate(hands):
             if hand:
                 found.append(Person(UUID(bytes=random.bytes(16), version=4), source, hand, number % 5 < 3))
-    return found, _some(photos / FIFTH, most // 3, random)
+    return found, _some(photos / FIFTH, min(most, 150), random)
 
 
 def _some(folder: Path, most: int, random: np.random.Generator) -> list[PhotoRow]:

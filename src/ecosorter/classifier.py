@@ -166,20 +166,36 @@ class Classifier:
         Raises:
             BundleError: the model gives something that is not a number.
         """
+        return self.predict_with_features(photos)[0]
+
+    def predict_with_features(
+        self, photos: Sequence[NDArray[np.uint8]]
+    ) -> tuple[list[Prediction], list[NDArray[np.float32]]]:
+        """Do what `predict` does, and return beside each prediction the features from which it was made.
+
+        Args:
+            photos: each ``[views, size, size, 3]``.
+
+        Returns:
+            The predictions; and for each photo ``[d]``, the mean over the views that were looked at.
+
+        Raises:
+            BundleError: the model gives something that is not a number.
+        """
         if not photos:
-            return []
+            return [], []
         enough = self.bundle.info.thresholds.first_view
         if enough is None or len(photos[0]) == 1:
             return self._answers(self._run(photos))
         first = self._run([views[:1] for views in photos])
-        answers = self._answers(first)
+        answers, features = self._answers(first)
         unsure = [i for i, answer in enumerate(answers) if not _is_sure(answer, enough)]
         if unsure:
             others = self._run([photos[i][1:] for i in unsure])
             whole = [np.concatenate([one[unsure], more], axis=1) for one, more in zip(first, others, strict=True)]
-            for i, answer in zip(unsure, self._answers(whole), strict=True):
-                answers[i] = answer
-        return answers
+            for i, answer, seen in zip(unsure, *self._answers(whole), strict=True):
+                answers[i], features[i] = answer, seen
+        return answers, features
 
     def explain(self, pixels: NDArray[np.uint8], label: str) -> NDArray[np.float32]:
         """Show where in a photo the model sees a class: its class-activation map.
@@ -217,17 +233,18 @@ class Classifier:
                 yield replace(next(predictions), path=name)
 
     def _run(self, photos: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
-        """Return logits and, where the bundle has thresholds of signals, these: each ``[n, views, ...]``."""
-        names = ["logits", "signals"] if self.bundle.info.thresholds.signals else ["logits"]
+        """Return features, logits and, where the bundle has thresholds of signals, these: each ``[n, views, ...]``."""
+        names = ["features", "logits"] + ["signals"] * bool(self.bundle.info.thresholds.signals)
         outputs = run_session(self._session, names, np.concatenate(photos), self._pool)
         if not all(np.isfinite(values).all() for values in outputs):
             raise BundleError(f"The model in {self.bundle.folder} gives what is not a number; train it anew.")
         return [values.reshape(len(photos), len(photos[0]), -1) for values in outputs]
 
-    def _answers(self, outputs: Sequence[NDArray[np.float32]]) -> list[Prediction]:
-        logits, *signals = (values.mean(axis=1) for values in outputs)
+    def _answers(self, outputs: Sequence[NDArray[np.float32]]) -> tuple[list[Prediction], list[NDArray[np.float32]]]:
+        features, logits, *signals = (values.mean(axis=1) for values in outputs)
         probabilities = softmax(logits, self.bundle.info.temperature)
-        return [self._answer(row, signals[0][i] if signals else ()) for i, row in enumerate(probabilities)]
+        answers = [self._answer(row, signals[0][i] if signals else ()) for i, row in enumerate(probabilities)]
+        return answers, list(features)
 
     def _answer(self, probabilities: NDArray[np.float64], signals: Iterable[float]) -> Prediction:
         info = self.bundle.info

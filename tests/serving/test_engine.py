@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ecosorter.bundle import MODEL
-from ecosorter.classifier import Classifier, Prediction
+from ecosorter.classifier import Classifier
 from ecosorter.errors import BundleError, ServiceError
 from ecosorter.serving.engine import Engine, EngineClosed, QueueFull
 from tests.tiny import COLOURS, photo, tiny_bundle
@@ -25,10 +25,10 @@ class Gated(Classifier):
     gate: threading.Event
     batches: list[int]
 
-    def predict(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
+    def predict_with_features(self, photos: Sequence[NDArray[np.uint8]]) -> Any:
         self.batches.append(len(photos))
         assert self.gate.wait(20)
-        return super().predict(photos)
+        return super().predict_with_features(photos)
 
 
 def gated(folder: Path) -> Gated:
@@ -197,10 +197,10 @@ def test_a_fault_of_the_model_reaches_only_those_who_asked(bundle: Path) -> None
     class Broken(Classifier):
         broken = True
 
-        def predict(self, photos: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
+        def predict_with_features(self, photos: Sequence[NDArray[np.uint8]]) -> Any:
             if self.broken:
                 raise BundleError("not a number")
-            return super().predict(photos)
+            return super().predict_with_features(photos)
 
     async def scene() -> None:
         classifier = Broken.load(bundle)

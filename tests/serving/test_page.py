@@ -20,7 +20,7 @@ from ecosorter.texts import texts
 
 WEB = Path(str(files("ecosorter.serving"))) / "web"
 SCRIPTS = sorted(path.relative_to(WEB).as_posix() for path in WEB.rglob("*.js"))
-OF_STAFF = {"review.js", "admin.js", "door.js", "figures.js"}
+OF_STAFF = {"review.js", "admin.js", "door.js", "figures.js", "confusion.js", "drift.js"}
 KEYS = set(texts("page", "id"))
 ASKED_BY_PREFIX = {"certainty_sure", "certainty_likely", "certainty_unsure"}  # word(`certainty_${level}`)
 ASKED_BY_PREFIX |= {f"phone_cannot_{why}" for why in ("place", "memory", "browser", "failed")}

@@ -17,7 +17,7 @@ from ecosorter.serving.store import Store
 from ecosorter.serving.store.models import Registered
 from ecosorter.serving.store.tables import ModelState
 
-_WEAK = 0.7  # share of a class's photos that must be found for it not to be weak
+_WEAK = 0.3  # share of a class's photos that may be missed before it is weak
 
 router = APIRouter(prefix="/v1/admin", tags=["operation"])
 
@@ -197,11 +197,10 @@ def improve(request: Request, store: StoreOf, admin: Admin) -> Started:
 
 def _list(store: Store) -> ModelList:
     history, withdrawn, run = store.models.changes(), store.models.withdrawn(), store.improvements.latest()
-    found = store.models.all()
     return ModelList(
         in_use=[AskedShown.model_validate(each) for each in store.in_use()],
-        weak=_weak(found),
-        models=[_model(store, each, withdrawn.get(each.id, 0)) for each in found],
+        weak=_weak(store),
+        models=[_model(store, each, withdrawn.get(each.id, 0)) for each in store.models.all()],
         changes=[ChangeShown.model_validate(each) for each in history[:100]],
         seen=history[0].number if history else 0,
         back=next(iter(store.models.used_before()), None),
@@ -217,13 +216,10 @@ def _list(store: Store) -> ModelList:
     )
 
 
-def _weak(found: Sequence[Registered]) -> list[str]:
-    """Return classes of which the model in use finds less than most, on contributors who only measure."""
-    figures = next((each.figures for each in found if each.state == "in_use"), None)
-    if figures is None:
-        return []
-    recalls = {name: one["recall"] for name, one in figures["held_out"]["after"]["per_class"].items() if one["photos"]}
-    return sorted((name for name, recall in recalls.items() if recall < _WEAK), key=recalls.__getitem__)[:3]
+def _weak(store: Store) -> list[str]:
+    """Return classes of which the model in use finds less than most, the worst first."""
+    weakness = store.models.weakness()
+    return sorted((name for name, missed in weakness.items() if missed > _WEAK), key=weakness.__getitem__)[:-4:-1]
 
 
 def _model(store: Store, model: Registered, withdrawn: int) -> ModelShown:

@@ -19,7 +19,9 @@ from ecosorter.serving import (
     admin,
     campaigns,
     classify,
+    confusions,
     corrections,
+    drift,
     health,
     info,
     items,
@@ -118,7 +120,8 @@ def create_app(
     app.state.phrases, app.state.dictionaries = collect_phrases and store is not None, items.Dictionaries()
     app.state.parts = phone.PartsOf()
     add_problem_handlers(app)
-    for part in (classify, info, items, corrections, phrases, review, campaigns, admin, health, page, phone):
+    staff = (review, campaigns, admin, drift, confusions)
+    for part in (classify, info, items, corrections, phrases, *staff, health, page, phone):
         app.include_router(part.router)
     app.include_router(items.pages)
     app.add_middleware(Guard, caps=caps, access=access, metrics=metrics)  # the last one added is the outermost

@@ -27,6 +27,7 @@ from ecosorter.errors import PhotoError, ServiceError
 from ecosorter.photos import Limits
 from ecosorter.preprocess import Box, decode_views, open_for_views, seen_part, to_views
 from ecosorter.serving.shadow import Shadow
+from ecosorter.serving.tally import Tally
 from ecosorter.session import Device
 
 Cam = NDArray[np.float32]
@@ -128,6 +129,7 @@ class Engine:
     Attributes:
         classifier: the one that the next request gets.
         shadow: a model that answers a share of the photos beside it, in idle time; None for none.
+        tally: counts what is answered; None where nobody asks for it.
     """
 
     def __init__(
@@ -142,6 +144,7 @@ class Engine:
     ) -> None:
         self.classifier = classifier
         self.shadow: Shadow | None = None
+        self.tally: Tally | None = None
         self._load = load
         self._most_waiting, self._most_in_batch, self._threads = queue, batch, threads
         self._watch = watch
@@ -194,6 +197,11 @@ class Engine:
     def info(self) -> BundleInfo:
         """What the bundle in use says of itself."""
         return self.classifier.bundle.info
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody waits for an answer."""
+        return not self._waiting
 
     @property
     def ready(self) -> bool:
@@ -298,7 +306,8 @@ class Engine:
                 self._watch.batch(len(wanted), time.perf_counter() - start)
 
     def _answer(self, jobs: Sequence[_Job]) -> None:
-        predictions = jobs[0].classifier.predict([job.pixels for job in jobs])
+        classifier = jobs[0].classifier
+        predictions, features = classifier.predict_with_features([job.pixels for job in jobs])
         for job, prediction in zip(jobs, predictions, strict=True):
             cam = job.classifier.explain(job.pixels, prediction.best) if job.cam_box and prediction.best else None
             _settle(job.future, Seen(prediction, cam, job.cam_box))
@@ -308,6 +317,8 @@ class Engine:
                 self._later.append((job.beside, prediction))
             else:
                 job.beside.shadow.skip()
+        if self.tally is not None:
+            self.tally.add(classifier, predictions, features)
 
     def _count(self, photos: int) -> None:
         self._waiting += photos

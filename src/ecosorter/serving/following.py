@@ -15,15 +15,17 @@ from ecosorter.errors import BundleError, StoreError
 from ecosorter.serving.engine import Engine
 from ecosorter.serving.job import Job
 from ecosorter.serving.logs import log
+from ecosorter.serving.measuring import measure_novelty
 from ecosorter.serving.metrics import Metrics
 from ecosorter.serving.rule import apply_rule
 from ecosorter.serving.settings import Growth
 from ecosorter.serving.shadow import Shadow
 from ecosorter.serving.store import Store
 from ecosorter.serving.store.models import Registered
+from ecosorter.serving.tally import Tally
 
 _EVERY = 3.0  # seconds between two looks: with loading, a change is everywhere within 10
-_CHORES = 30.0  # seconds between two looks at the schedule and the rule
+_CHORES = 30.0  # seconds between two looks at the schedule, the rule, and photos to measure
 _PATIENCE = 60.0  # seconds until a model that was refused is tried again
 
 
@@ -60,6 +62,7 @@ class Follower:
         self.in_use: UUID | None = None
         self.governs = False
         self._next_chores = 0.0
+        self._tally = engine.tally = Tally()
         self._refused: dict[UUID, float] = {}
         self._looking = threading.Lock()
 
@@ -78,7 +81,7 @@ class Follower:
         self.look()
 
     def look(self) -> None:
-        """Do what the registry says now, and tell it what the model in shadow has said."""
+        """Do what the registry says now, and tell it what was answered, and what the model in shadow has said."""
         with self._looking:
             in_use, shadow = self._store.models.roles()
             self.governs = in_use is not None
@@ -87,6 +90,8 @@ class Follower:
             self._follow_shadow(shadow)
             if (running := self._engine.shadow) and (counts := running.take()):
                 self._store.shadows.add(running.model, counts)
+            if answered := self._tally.take():
+                self._store.answers.add(answered)
 
     async def run(self) -> None:
         """Look every few seconds, until cancelled."""
@@ -103,6 +108,7 @@ class Follower:
         if now < self._next_chores:
             return
         self._next_chores = now + _CHORES
+        self._measure_novelty()
         hours = self._growth.improve_hours
         if hours and self._job.may_be_scheduled() and self._store.improvements.due(timedelta(hours=hours)):
             self._job.start("schedule", hours)
@@ -114,6 +120,15 @@ class Follower:
                 return
             if moved is not None:
                 log.info("model_state", extra={"model": moved.version, "state": moved.state, "who": "rule"})
+
+    def _measure_novelty(self) -> None:
+        in_use, _ = self._store.models.roles()
+        if in_use not in (None, self.in_use):  # another process has the model against whose bank they are measured
+            return
+        classifier = self._engine.classifier
+        novelty = self._tally.novelty(classifier)
+        if novelty is not None:
+            measure_novelty(self._store, classifier, novelty, lambda: self._engine.idle)
 
     def _follow_shadow(self, wanted: UUID | None) -> None:
         running = self._engine.shadow

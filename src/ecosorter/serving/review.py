@@ -12,6 +12,7 @@ from ecosorter.serving.access import ClassesOf, Reviewer, StoreOf, reviewer
 from ecosorter.serving.corrections import ClassId
 from ecosorter.serving.problems import Problem, documented
 from ecosorter.serving.store.tables import Role, State, Verdict
+from ecosorter.teaching.novelty import FAR
 
 router = APIRouter(prefix="/v1/review", tags=["review"])
 
@@ -51,6 +52,13 @@ class ItemShown(BaseModel):
     votes: Sequence[VoteShown]
     state: State
     settled: str | None = Field(description="The class on which the review ended; null while open, and when rejected.")
+    novelty: float | None = Field(
+        description=f"How new the photo is to the model in use, 0..1; from {FAR} on it is near no photo that the model "
+        "knows. Null until it was measured."
+    )
+    weakness: float | None = Field(
+        default=None, description="Share of the photos of `truth` that the model in use does not find, where known."
+    )
 
 
 class Queue(BaseModel):
@@ -83,9 +91,15 @@ def queue(
     person: Reviewer,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Queue:
-    """List what this reviewer should look at next: first what people disagree on, then what the model was unsure of."""
-    items, left = store.reviews.queue(person.name, limit)
-    return Queue(items=[ItemShown.model_validate(item) for item in items], left=left)
+    """List what this reviewer should look at next.
+
+    First what reviewers disagree on, then where person and model differ; within each, what would teach the model most:
+    photos that it was unsure of, that are new to it, and of classes that it often misses.
+    """
+    weakness = store.models.weakness()
+    items, left = store.reviews.queue(person.name, limit, weakness)
+    shown = [ItemShown.model_validate(item) for item in items]
+    return Queue(items=[item.model_copy(update={"weakness": weakness.get(item.truth)}) for item in shown], left=left)
 
 
 @router.get(

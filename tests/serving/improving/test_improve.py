@@ -16,6 +16,7 @@ from ecosorter.serving.improving.improve import improve
 from ecosorter.serving.improving.people import Needs
 from ecosorter.serving.rule import apply_rule, is_better
 from ecosorter.serving.store import Store
+from ecosorter.serving.store.confusions import Cell
 from ecosorter.serving.store.models import Registered
 from tests.serving.improving.city import base, city, contribute, people
 from tests.serving.store.said import SECRET
@@ -69,6 +70,12 @@ def test_the_whole_way(store: Store, model: Path, tmp_path: Path) -> None:
     lessons = store.models.lessons(done.model.id)
     assert {id_ for id_, part in lessons.items() if part == "taught"} == set(taught)
     assert len(lessons) == 66
+    cells = store.confusions.of(done.model.id)
+    assert sum(cell.photos for cell in cells) == 66  # each was seen by a head that had not learnt from its contributor
+    held_out = {id_ for id_, part in lessons.items() if part == "held_out"}
+    right = [each for cell in cells if cell.truth == cell.best for each in _photos(store, done.model.id, cell)]
+    assert len(held_out.intersection(right)) == round(len(held_out) * figures.held_out.after.accuracy)
+    assert store.models.weakness() == {name: 1 - one.recall for name, one in figures.held_out.before.per_class.items()}
 
     assert improve(store, model, who="ani").outcome == "nothing_new"
     assert isinstance(store.models.change(done.model.id, "in_use", seen=seen(store), who="ani"), Registered)
@@ -87,6 +94,10 @@ def test_the_whole_way(store: Store, model: Path, tmp_path: Path) -> None:
     assert again.model.parent == in_use.id  # taught anew from the first: what was withdrawn is not in its bank
     assert store.models.withdrawn() == {done.model.id: 6}
     Classifier.load(store.models.fetch(again.model, tmp_path / "fetched").folder)
+
+
+def _photos(store: Store, model: UUID, cell: Cell) -> list[UUID]:
+    return [shown.id for shown in store.confusions.photos(model, cell.truth, cell.best, 100)]
 
 
 def test_a_contributor_who_shifts_all_labels_is_noticed_and_left_out(sqlite: Store, model: Path) -> None:
@@ -140,6 +151,7 @@ from pathlib import Path
 from pydoc import locate
 from ecosorter.serving.improving.improve import improve
 from ecosorter.serving.store import Store
+from ecosorter.serving.store.confusions import Cell
 owner = locate({owner!r})
 whole = owner.{name}
 def die(*arguments, **options):

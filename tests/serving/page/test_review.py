@@ -39,6 +39,18 @@ def left(page: Page) -> int:
     return int(page.locator(".case header p").inner_text().split()[-1])
 
 
+def test_it_is_said_why_a_photo_comes_first(visit: Visit, service: Service) -> None:
+    add(service, "logam", with_photo=True)
+    (correction,) = service.store.reviews.unmeasured("a", 1)
+    service.store.reviews.note_novelty(correction, "a", 0.97)
+    page = visit(path="/review", language="en")
+    sign_in(page, service.token)
+    facts = page.locator(".facts")
+    expect(facts).to_contain_text("Why it comes first")
+    expect(facts).to_contain_text("the model was unsure, it knows nothing like it")
+    service.store.reviews.decide(correction, "Sari", "reject")
+
+
 def test_a_wrong_token_is_said_to_be_wrong(visit: Visit) -> None:
     page = visit(path="/review", errors_expected=True)
     sign_in(page, "eco_00000000_wrong")

@@ -52,9 +52,19 @@ def test_a_store_from_before_there_were_items_is_brought_up_to_date(tmp_path: Pa
         "ALTER TABLE corrections DROP COLUMN asked",
         *(
             f"DROP TABLE {name}"
-            for name in ("campaigns", "shadow_counts", "improvements", "lessons", "model_changes", "models")
+            for name in (
+                "answer_counts",
+                "campaigns",
+                "shadow_counts",
+                "improvements",
+                "lessons",
+                "model_changes",
+                "models",
+            )
         ),
         "DROP TABLE phrases",
+        "ALTER TABLE corrections DROP COLUMN novelty",
+        "ALTER TABLE corrections DROP COLUMN novelty_bank",
         "ALTER TABLE corrections DROP COLUMN item",
         "UPDATE alembic_version SET version_num = '0001'",
     ):

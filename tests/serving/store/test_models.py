@@ -124,7 +124,8 @@ def test_erasing_removes_the_files_and_keeps_the_history(store: Store, tmp_path:
 
 def test_models_that_contain_what_was_withdrawn_are_named(store: Store, tmp_path: Path) -> None:
     taught, measured, kept = (keep(store, shade) for shade in range(3))
-    model = add(store, tmp_path, "1", lessons={taught: "taught", measured: "held_out", kept: "taught"})
+    lessons = {taught: ("taught", "kaca"), measured: ("held_out", "kaca"), kept: ("taught", "logam")}
+    model = add(store, tmp_path, "1", lessons=lessons)
     assert store.models.lessons(model.id) == {taught: "taught", measured: "held_out", kept: "taught"}
     assert store.models.withdrawn() == {}
     for correction in (taught, measured):

@@ -7,7 +7,7 @@ import pytest
 
 from ecosorter.serving.store import Store
 from ecosorter.serving.store.reviews import Item
-from tests.serving.store.said import SECRET, keep, said
+from tests.serving.store.said import SECRET, keep, rows, said
 
 
 @pytest.fixture
@@ -44,6 +44,52 @@ def test_the_most_doubtful_come_first(two_person: Store) -> None:
         ("budi", "accept", "plastik"),
         ("citra", "reject", None),
     ]
+
+
+def test_what_teaches_most_comes_first(store: Store) -> None:
+    weakness = {"kaca": 0.1, "logam": 0.6}
+    cases = {  # truth, confidence, novelty: in the order that follows from 1 - confidence + novelty + weakness
+        "weak, unsure and new": ("logam", 0.5, 0.99),
+        "new": ("kaca", 0.5, 0.99),
+        "weak": ("logam", 0.5, 0.2),
+        "other is no class that can be weak": ("other", 0.5, 0.75),
+        "unsure alone": ("kaca", 0.4, None),
+        "known": ("kaca", 0.5, 0.0),
+    }
+    ids = {}
+    for shade, (name, (truth, confidence, novelty)) in enumerate(reversed(cases.items())):
+        ids[name] = keep(store, shade, truth=truth, confidence=confidence)
+        if novelty is not None:
+            store.reviews.note_novelty(ids[name], "0" * 64, novelty)
+    names = {id_: name for name, id_ in ids.items()}
+    items, _ = store.reviews.queue("ani", 100, weakness)
+    assert [names[item.id] for item in items] == list(cases)
+    assert [item.novelty for item in items] == [novelty for _, _, novelty in cases.values()]
+    assert [names[id_] for id_ in waiting(store)][:2] == ["weak, unsure and new", "new"][::-1]
+
+
+def test_what_is_known_already_waits_for_what_was_wrong(store: Store) -> None:
+    right = keep(store, 1, truth="plastik", confidence=0.1)
+    store.reviews.note_novelty(right, "0" * 64, 1.0)
+    wrong = keep(store, 2, confidence=0.9)
+    assert waiting(store) == [wrong, right]
+
+
+def test_photos_are_measured_once_for_each_bank_and_forgotten_with_the_photo(store: Store) -> None:
+    first, second = keep(store, 1), keep(store, 2)
+    store.corrections.add(uuid4(), said(), None)
+    assert store.reviews.unmeasured("a", 10) == [first, second]
+    assert store.reviews.unmeasured("a", 1) == [first]
+    store.reviews.note_novelty(first, "a", 0.5)
+    store.reviews.note_novelty(second, "a", None)
+    assert store.reviews.unmeasured("a", 10) == []
+    assert store.reviews.unmeasured("b", 10) == [first, second]
+    store.reviews.decide(second, "ani", "accept")
+    assert store.reviews.unmeasured("b", 10) == [first]
+    store.corrections.withdraw(first, SECRET)
+    store.reviews.note_novelty(first, "b", 0.5)
+    assert {row["novelty"] for row in rows(store.addresses[0])} == {None}
+    assert store.reviews.unmeasured("b", 10) == []
 
 
 def test_only_what_can_be_looked_at_is_in_the_queue(store: Store) -> None:

@@ -25,6 +25,7 @@ from ecosorter.datasets.manifest import table_text
 from ecosorter.errors import BundleError, EcoSorterError
 from ecosorter.evaluation.evaluate import Evaluation, evaluate_bundle
 from ecosorter.evaluation.metrics import score
+from ecosorter.evaluation.scores import LabelledPrediction
 from ecosorter.files import write_bytes
 from ecosorter.progress import Progress, Silent
 from ecosorter.serving.improving.figures import Difference, Figures, Pair
@@ -144,8 +145,7 @@ def _improve(store: Store, folder: Path | None, who: str, needs: Needs, progress
             doubtful=doubted,
             fingerprint=fingerprint,
         )
-        lessons: dict[UUID, Part] = {row.id: "taught" for row in parts.taught}
-        lessons |= {row.id: "held_out" for row in parts.held_out}
+        lessons = _lessons(parts, told, after, at)
         if gone := lessons.keys() - {row.id for row in store.corrections.usable()}:
             raise BundleError(f"{len(gone)} photos were withdrawn or judged anew meanwhile; start it again.")
         made = store.models.add(new, who=who, parent=root.id, figures=figures.model_dump(mode="json"), lessons=lessons)
@@ -190,6 +190,14 @@ def _teach(base: Path, rows: Sequence[Listed], at: Path, name: str, progress: Pr
     return told[0]
 
 
+def _lessons(parts: Parts, told: OutOfFold, measured: Evaluation, at: Path) -> dict[UUID, tuple[Part, str]]:
+    """Return what each photo was for, and what a head that did not learn from its contributor sees there."""
+    seen = {str(row.path): told.info.classes[n] for row, n in zip(told.rows, told.after.argmax(axis=1), strict=True)}
+    seen |= {one.path: _best(one) for one in measured.answers}
+    rows: list[tuple[Part, Sequence[Listed]]] = [("taught", parts.taught), ("held_out", parts.held_out)]
+    return {row.id: (part, seen[str(_photo(at, row))]) for part, group in rows for row in group}
+
+
 def _difference(before: Evaluation, after: Evaluation, photos: Dataset) -> Difference:
     people = {str(row.path): row.group for row in photos.rows}
     contributors = [people[one.path] for one in before.answers]
@@ -197,9 +205,11 @@ def _difference(before: Evaluation, after: Evaluation, photos: Dataset) -> Diffe
 
 
 def _right(evaluation: Evaluation) -> NDArray[np.bool_]:
-    return np.array(
-        [max(one.probabilities, key=one.probabilities.__getitem__) == one.label for one in evaluation.answers]
-    )
+    return np.array([_best(one) == one.label for one in evaluation.answers])
+
+
+def _best(answer: LabelledPrediction) -> str:
+    return max(answer.probabilities, key=answer.probabilities.__getitem__)
 
 
 def _bank(told: OutOfFold, in_use: Registered, temperature: float) -> Pair:

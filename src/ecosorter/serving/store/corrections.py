@@ -260,7 +260,7 @@ class Corrections:
             row = session.get(Correction, correction, with_for_update=True)
             if row is not None and row.photo == "deleting":
                 self._delete_unless_held(session, row)
-                row.photo, row.sha256 = "none", None
+                row.photo, row.sha256, row.novelty, row.novelty_bank = "none", None, None, None
 
     def _forget(self, session: Session, row: Correction) -> None:
         """Remove a row that was never acknowledged, and what there is of its photo."""

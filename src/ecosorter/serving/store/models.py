@@ -75,7 +75,7 @@ class Models:
         state: Literal["candidate", "in_use"] = "candidate",
         parent: UUID | None = None,
         figures: Mapping[str, Any] | None = None,
-        lessons: Mapping[UUID, Part] = {},
+        lessons: Mapping[UUID, tuple[Part, str]] = {},
     ) -> Registered:
         """Keep a model: first its files, then all that is told of it at once.
 
@@ -86,7 +86,8 @@ class Models:
             state: ``in_use`` for the first model alone.
             parent: the model that was taught.
             figures: how it was measured.
-            lessons: corrections that it learnt from, or was measured on.
+            lessons: corrections that it learnt from, or was measured on, each with the class that it sees there
+                (`Lesson.best`).
 
         Raises:
             StoreError: there is one of this name and version, or one is in use already; or database or place do
@@ -113,7 +114,8 @@ class Models:
                 session.flush()
                 session.add(ModelChange(model_id=model.id, before=None, after=state, who=who, why=why))
                 session.add_all(
-                    Lesson(model_id=model.id, correction_id=id_, part=part) for id_, part in lessons.items()
+                    Lesson(model_id=model.id, correction_id=id_, part=part, best=best)
+                    for id_, (part, best) in lessons.items()
                 )
         return _registered(model)
 
@@ -170,6 +172,18 @@ class Models:
                 .order_by(ModelChange.id.desc())
             ).all()
         return list(dict.fromkeys(model for model, state in rows if state != "in_use"))
+
+    def weakness(self) -> dict[str, float]:
+        """Return by class which share of its photos the model in use does not find, 0..1.
+
+        On contributors who only measure, by the last figures in which that model is; empty where there are none.
+        """
+        in_use, _ = self.roles()
+        for model in self.all() if in_use else ():
+            if model.figures is not None and str(in_use) in (str(model.id), model.figures["before"]):
+                scores = model.figures["held_out"]["after" if model.id == in_use else "before"]
+                return {name: 1 - one["recall"] for name, one in scores["per_class"].items() if one["photos"]}
+        return {}
 
     def change(
         self, model: UUID, state: ModelState, *, seen: int, who: str, why: str = ""

@@ -6,7 +6,9 @@ from types import TracebackType
 from typing import Self
 
 from ecosorter.photos import Limits
+from ecosorter.serving.store.answers import Answers
 from ecosorter.serving.store.campaigns import Campaigns
+from ecosorter.serving.store.confusions import Confusions
 from ecosorter.serving.store.corrections import Corrections
 from ecosorter.serving.store.database import Database, data_folder, database_url
 from ecosorter.serving.store.improvements import Improvements
@@ -34,6 +36,8 @@ class Store:
         shadows: what models in shadow said.
         improvements: the runs of `ecosorter improve`.
         campaigns: photos that the operator asks for.
+        answers: how often each class was answered.
+        confusions: what models took for what.
     """
 
     def __init__(self, database: Database, photos: PhotoStore, *, two_person: bool, limits: Limits) -> None:
@@ -47,6 +51,8 @@ class Store:
         self.shadows = Shadows(database)
         self.improvements = Improvements(database)
         self.campaigns = Campaigns(database)
+        self.answers = Answers(database)
+        self.confusions = Confusions(database)
 
     @classmethod
     def open(

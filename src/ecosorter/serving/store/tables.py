@@ -20,6 +20,9 @@ Part = Literal["taught", "held_out"]
 OTHER = "other"
 """The `truth` that stands for: none of the model's classes."""
 
+NO_WASTE = "no_waste"
+"""What stands in counts for: it seems to show no waste at all."""
+
 
 def now() -> datetime:
     """Return the time in UTC."""
@@ -66,6 +69,8 @@ class Correction(Base):
         state: of the review; `settled` is the class on which it ended, None for ``open`` and ``rejected``.
         disputed: two reviewers decided differently.
         asked: the answer was drawn at random to be asked about.
+        novelty: how new the photo is to the model in use, 0..1 (teaching/novelty.py); None until it was measured, and
+            without a photo. `novelty_bank` is the SHA-256 of the bank that it was measured against.
     """
 
     __tablename__ = "corrections"
@@ -93,6 +98,8 @@ class Correction(Base):
     settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     disputed: Mapped[bool] = mapped_column(default=False)
     asked: Mapped[bool] = mapped_column(default=False, server_default=false())
+    novelty: Mapped[float | None] = mapped_column(Float)
+    novelty_bank: Mapped[str | None] = mapped_column(String(64))
     votes: Mapped[list["Vote"]] = relationship(order_by="Vote.id", cascade="all, delete-orphan")
 
 
@@ -172,7 +179,12 @@ class ModelChange(Base):
 
 
 class Lesson(Base):
-    """A correction from which a model learnt, or on which it was measured."""
+    """A correction from which a model learnt, or on which it was measured.
+
+    Attributes:
+        best: the most probable class of its photo: of one that taught, by a head that learnt from other people alone.
+            None for models of before this was noted.
+    """
 
     __tablename__ = "lessons"
 
@@ -181,6 +193,7 @@ class Lesson(Base):
         ForeignKey("corrections.id", ondelete="CASCADE"), primary_key=True, index=True
     )
     part: Mapped[Part] = mapped_column(String(10))
+    best: Mapped[str | None] = mapped_column(String(64))
 
 
 class Improvement(Base):
@@ -223,6 +236,26 @@ class ShadowCount(Base):
     confidence: Mapped[float] = mapped_column(Float)
     confidence_in_use: Mapped[float] = mapped_column(Float)
     seconds: Mapped[float] = mapped_column(Float)
+
+
+class AnswerCount(Base):
+    """What was answered on a day, for one class.
+
+    Attributes:
+        seen: the most probable class, or `NO_WASTE`.
+        measured: photos whose distance from the bank was measured.
+        distance: sum of those, each 0..2.
+        far: those that are near no photo of the bank.
+    """
+
+    __tablename__ = "answer_counts"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    seen: Mapped[str] = mapped_column(String(64), primary_key=True)
+    photos: Mapped[int]
+    measured: Mapped[int]
+    distance: Mapped[float] = mapped_column(Float)
+    far: Mapped[int]
 
 
 class Campaign(Base):

@@ -1,8 +1,10 @@
 // The page for people who run the service: the models, how each did, which one answers, and the way back.
 
 import * as api from "./api.js";
+import { confusion } from "./confusion.js";
 import { el } from "./dom.js";
 import { drawDoor, forget, put, refused, say, startPage, token } from "./door.js";
+import { driftOf } from "./drift.js";
 import { beside, measured, overTime } from "./figures.js";
 import { language, word } from "./words.js";
 
@@ -14,6 +16,7 @@ const main = document.getElementById("main");
 let names = {};
 let known = null;
 let running = [];
+let weeks = [];
 let timer = null;
 
 const when = (time) => new Date(time).toLocaleString(language(), { dateStyle: "medium", timeStyle: "short" });
@@ -39,7 +42,7 @@ async function open() {
 }
 
 async function fetchAll() {
-  [known, { campaigns: running }] = await Promise.all([api.admin.models(token(), language()), api.campaigns(language())]);
+  [known, { campaigns: running }, { weeks }] = await Promise.all([api.admin.models(token(), language()), api.campaigns(language()), api.admin.drift(token(), language())]);
 }
 
 function draw() {
@@ -56,6 +59,7 @@ function draw() {
       el("section", {}, el("h2", {}, word("admin_next")), nextModel()),
       el("section", {}, el("h2", {}, word("admin_asks")), asks()),
       known.in_use.length > 0 && el("section", {}, el("h2", {}, word("admin_accuracy_in_use")), overTime(known.in_use)),
+      weeks.length > 0 && el("section", {}, el("h2", {}, word("admin_drift")), driftOf(names, weeks, changes.filter(({ after }) => after === "in_use").map(({ at }) => at))),
       others.length > 0 && el("section", {}, el("h2", {}, word("admin_others")), others.map(card)),
       changes.length > 0 && el("section", {}, el("h2", {}, word("admin_history")), history(changes)),
     ),
@@ -64,9 +68,12 @@ function draw() {
   if (known.run?.outcome === "running") timer = setTimeout(look, LOOK_AGAIN);
 }
 
+/** See whether the next model is made; until then the page stays as it is, with what was opened. */
 async function look() {
+  const before = JSON.stringify([known.run, known.seen]);
   await fetchAll().catch(() => null);
-  draw();
+  if (JSON.stringify([known.run, known.seen]) !== before) draw();
+  else timer = setTimeout(look, LOOK_AGAIN);
 }
 
 function nextModel() {
@@ -109,6 +116,7 @@ function card(model) {
     el("p", { class: "muted small" }, word(parent ? "admin_taught_from" : "admin_made", { name, when: when(created), parent: parent && versionOf(parent) })),
     withdrawn > 0 && !erased && el("p", { class: "warning" }, word("admin_withdrawn", { count: withdrawn })),
     figures && measured(names, versionOf, figures),
+    figures && confusion((id) => names[id] ?? (id === "other" ? word("class_other") : id), id),
     shadow.length > 0 && beside(names, shadow),
     !erased && deeds(model),
   );

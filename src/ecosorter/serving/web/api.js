@@ -119,6 +119,10 @@ export const admin = {
     ask("v1/admin/campaigns", { token, method: "POST", query: { lang }, headers: { "Content-Type": "application/json" }, body: JSON.stringify({ label, wanted }) }),
   askNoMore: (token, id, lang) => ask(`v1/admin/campaigns/${encodeURIComponent(id)}`, { token, method: "DELETE", query: { lang } }),
   models: (token, lang) => json("v1/admin/models", { token, query: { lang } }),
+  drift: (token, lang) => json("v1/admin/drift", { token, query: { lang } }),
+  confusions: (token, id, lang) => json(`v1/admin/models/${encodeURIComponent(id)}/confusions`, { token, query: { lang } }),
+  photos: (token, id, truth, best, lang) => json(`v1/admin/models/${encodeURIComponent(id)}/photos`, { token, query: { truth, best, lang } }),
+  photosOf: (token, contributor, lang) => json(`v1/admin/contributors/${encodeURIComponent(contributor)}/photos`, { token, query: { lang } }),
   improve: (token, lang) => json("v1/admin/improve", { token, method: "POST", query: { lang } }),
   change: (token, id, state, seen, lang) =>
     json(`v1/admin/models/${encodeURIComponent(id)}/state`, {

@@ -1,10 +1,12 @@
 // The figures of models, as tables and as a drawing.
 
+import { photosOfContributor } from "./confusion.js";
 import { el, svg } from "./dom.js";
 import { language, word } from "./words.js";
 
-const tenths = (share) => (100 * share).toLocaleString(language(), { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const percent = (share) => (share === null ? "–" : word("percent", { percent: tenths(share) }));
+export const number = (value, digits) => value.toLocaleString(language(), { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const tenths = (share) => number(100 * share, 1);
+export const percent = (share) => (share === null ? "–" : word("percent", { percent: tenths(share) }));
 const points = (share) => `${share > 0 ? "+" : ""}${tenths(share)}`;
 
 /** How a candidate did beside the model that was in use: `names` of the classes by id, `versionOf` a model's id. */
@@ -21,6 +23,7 @@ export function measured(names, versionOf, { before, contributors, photos, diffe
     table(word("admin_held_out"), heads, lines(held_out)),
     el("details", {}, el("summary", {}, word("admin_more")), table(word("admin_by_class"), heads, recalls), table(word("admin_bank"), heads, lines(bank))),
     doubtful.length > 0 && el("p", { class: "warning" }, word("admin_doubtful", { who: doubtful.map((each) => `${each.contributor.slice(0, 8)} (${each.photos})`).join(", ") })),
+    ...doubtful.map((each) => photosOfContributor((id) => names[id] ?? id, each.contributor)),
   ];
 }
 
@@ -30,7 +33,7 @@ export function beside(names, shadow) {
   return table(word("admin_beside"), ["", word("admin_photos"), word("admin_agreement"), word("admin_sure"), word("admin_time")], rows);
 }
 
-function table(caption, heads, rows) {
+export function table(caption, heads, rows) {
   const cells = ([first, ...rest]) => el("tr", {}, el("th", { scope: "row" }, first), rest.map((cell) => el("td", {}, cell)));
   return el(
     "div",

@@ -6,6 +6,8 @@ import { drawDoor, forget, put, refused, say, startPage, token } from "./door.js
 import { recall, remember } from "./memory.js";
 import { language, word } from "./words.js";
 
+const FAR = 0.95; // novelty from which a photo is near none that the model knows
+const WEAK = 0.3; // share of a class's photos that the model misses, above which it is weak there
 const main = document.getElementById("main");
 let person = null;
 let classes = [];
@@ -79,16 +81,18 @@ async function drawCase() {
 const deed = (name, mark, key, act) =>
   el("button", { class: name === "accept" ? "button primary" : "button", id: name, onclick: act }, icon(mark), word(`review_${name}`), el("kbd", { "aria-hidden": "true" }, key));
 
-function facts({ best, label, truth, item, confidence, votes }) {
+function facts({ best, label, truth, item, confidence, votes, novelty, weakness }) {
   const fact = (key, value, attributes = {}) => el("div", {}, el("dt", {}, word(key)), el("dd", attributes, value));
   const sure = word("percent", { percent: Math.round(100 * confidence) });
-  const said = (votes ?? []).map((vote) => [vote.reviewer, word(`review_${vote.decision}`), vote.label && nameOf(vote.label)].filter(Boolean).join(" "));
+  const said = votes.map((vote) => [vote.reviewer, word(`review_${vote.decision}`), vote.label && nameOf(vote.label)].filter(Boolean).join(" "));
+  const helps = [new Set(votes.map((vote) => vote.label)).size > 1 && "review_helps_disputed", !label && "review_helps_unsure", novelty >= FAR && "review_helps_new", weakness > WEAK && "review_helps_weak"].filter(Boolean);
   return el(
     "dl",
     { class: "facts" },
     fact("review_model_said", `${nameOf(label ?? best)} (${sure})`),
     fact("review_person_said", item ? `${nameOf(truth)} (${item})` : nameOf(truth)),
     fact("review_votes", said.join(", ") || word("review_no_votes"), { class: "votes" }),
+    helps.length > 0 && fact("review_helps", helps.map((key) => word(key)).join(", "), { class: "votes" }),
   );
 }
 
