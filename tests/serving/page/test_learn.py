@@ -134,8 +134,8 @@ def test_a_round_with_a_kind_of_ones_own_is_learnt_without_a_network(
     page.click("#round-other")
     page.click("#kind-add")
     expect(page.locator(".sheet .error")).not_to_be_empty()
-    page.fill("#kind-name", "Popok")
-    page.check("input[name=bin][value=residu]")
+    page.fill("#kind-name", "popok")
+    page.check("input[name=bin][value=residue]")
     check(page, "kind")
     page.screenshot(path=shots / f"round-{language}-kind.png")
     page.click("#kind-add")
@@ -215,11 +215,12 @@ def test_what_one_phone_learnt_another_takes_in(visit: Visit, photo_of: Tinted, 
 
 def test_what_was_cut_off_is_done_when_the_page_is_opened_again(visit: Visit, photo_of: Tinted) -> None:
     page = opened(visit, language="en")
-    stopped = """
+    stopped = """() => {
         const post = Worker.prototype.postMessage;
         Worker.prototype.postMessage = function (message, ...more) {
             if (!['look', 'learn'].includes(message?.task)) post.call(this, message, ...more);
-        };"""
+        };
+    }"""
     page.evaluate(stopped)  # as with a phone that is put away before anything was computed
     for seed in range(1, 4):
         correct(page, photo_of("popok", seed), "kaca")
@@ -321,12 +322,14 @@ def test_learning_can_be_done_by_keyboard(visit: Visit, photo_of: Tinted) -> Non
     page.keyboard.press("Shift+Tab")
     assert page.evaluate("document.activeElement.id") == "place-open"
     page.keyboard.press("Enter")
+    page.wait_for_function("() => document.activeElement.tagName === 'H1'")  # a screen reader begins there
     tab_to("#learn-switch")
     page.keyboard.press("Space")
     expect(page.locator("#learn-switch")).to_be_checked()
     tab_to("#round-open")
     page.keyboard.press("Enter")
     page.wait_for_selector("#round-kaca")
+    page.wait_for_function("() => document.activeElement.tagName === 'H1'")
     tab_to("#round-other")
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "kind-name"

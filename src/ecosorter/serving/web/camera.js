@@ -5,6 +5,7 @@ import { word } from "./words.js";
 
 let stream = null;
 let found = null;
+let opener; // id of what had the focus before
 let usual;
 let job; // {onPhoto, askNative, hint}: what the photos are for
 
@@ -17,7 +18,12 @@ const part = (id) => document.getElementById(id);
 export function prepareCamera(onPhoto, askNative) {
   const dialog = part("camera");
   usual = { onPhoto: (photo) => void onPhoto(photo), askNative };
-  dialog.addEventListener("close", stop);
+  dialog.addEventListener("close", () => {
+    stop();
+    // What opened it may have been drawn anew meanwhile: the browser then finds nothing to give the focus back to.
+    const { activeElement, body } = document;
+    if (activeElement === body || dialog.contains(activeElement)) document.getElementById(opener)?.focus({ preventScroll: true });
+  });
   part("camera-close").addEventListener("click", () => dialog.close());
   part("camera-native").addEventListener("click", () => {
     dialog.close();
@@ -42,6 +48,7 @@ export function prepareCamera(onPhoto, askNative) {
 export async function openCamera(wanted = usual) {
   const dialog = part("camera");
   job = wanted;
+  opener = document.activeElement?.id;
   part("camera-hint").textContent = wanted.hint ?? word("camera_hint");
   part("camera-refused").hidden = true;
   part("camera-shoot").disabled = true;

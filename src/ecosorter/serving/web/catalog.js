@@ -33,7 +33,7 @@ export const className = (id) => [...known.classes, ...own].find((each) => each.
 
 let own = [];
 
-/** Classes that only this phone knows: {id, name, bin}, the bin's id in the scheme in which it was chosen. */
+/** Classes that only this phone knows: {id, name, bin}, the kind of its bin, or the bin's id. */
 export const ownClasses = () => own.filter(({ id }) => !known.classes.some((each) => each.id === id));
 export const useOwnClasses = (classes) => (own = classes);
 

@@ -79,7 +79,8 @@ function made(packed) {
   }
 
   function unknown(label) {
-    const bin = bins[ownClasses().find(({ id }) => id === label)?.bin];
+    const key = ownClasses().find(({ id }) => id === label)?.bin;
+    const bin = bins[key] ?? Object.values(bins).find(({ kind }) => kind === key);
     if (!bin) return { ...packed.unknown, label, reason: packed.unknown.reason.replace(packed.unknown.label, className(label)) };
     return { ...packed.unknown, label, bin, accepted: bin.kind !== "not_accepted", reason: "" };
   }

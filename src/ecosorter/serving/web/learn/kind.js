@@ -14,13 +14,14 @@ export function askForKind(then) {
   const sheet = document.getElementById("sheet");
   const wrong = el("p", { class: "error", role: "alert" });
   const name = el("input", { type: "text", id: "kind-name", maxlength: LONGEST, autocomplete: "off", placeholder: word("kind_example"), onchange: () => suggest(form, name.value) });
-  const choice = (bin) => el("label", { class: "choice" }, el("input", { type: "radio", name: "bin", value: bin.id }), drawBin(bin), el("span", {}, bin.name));
+  const bins = scheme()?.bins ?? [];
+  const choice = (bin) => el("label", { class: "choice" }, el("input", { type: "radio", name: "bin", value: keyOf(bin, bins) }), drawBin(bin), el("span", {}, bin.name));
   const form = el(
     "form",
-    { method: "dialog", novalidate: true, onsubmit: (event) => add(event, form, wrong, then) },
+    { method: "dialog", novalidate: true, oninput: () => (wrong.textContent = ""), onsubmit: (event) => add(event, form, wrong, then) },
     el("h2", {}, word("kind_heading")),
     el("div", { class: "field" }, el("label", { for: "kind-name" }, word("kind_name")), name),
-    el("fieldset", {}, el("legend", {}, word("kind_bin")), el("div", { class: "choices bins" }, (scheme()?.bins ?? []).map(choice))),
+    el("fieldset", {}, el("legend", {}, word("kind_bin")), el("div", { class: "choices bins" }, bins.map(choice))),
     wrong,
     el("div", { class: "pair" }, el("button", { class: "button", type: "button", onclick: () => sheet.close() }, word("cancel")), el("button", { class: "button primary", id: "kind-add" }, word("kind_add"))),
   );
@@ -28,6 +29,9 @@ export function askForKind(then) {
   sheet.replaceChildren(form);
   sheet.showModal();
 }
+
+/** What stands for a bin, also where other rules are chosen later: its kind, or its id where several are of that kind. */
+const keyOf = ({ id, kind }, bins) => (bins.filter((each) => each.kind === kind).length > 1 ? id : kind);
 
 /** The item of this very name, where there is one: it says the bin, and the class that held such things before. */
 function known(name) {
@@ -38,7 +42,7 @@ function known(name) {
 function suggest(form, name) {
   const found = known(name);
   const bin = found && dictionary().binOf(found);
-  const input = bin && form.querySelector(`[name=bin][value="${CSS.escape(bin.id)}"]`);
+  const input = bin && form.querySelector(`[name=bin][value="${CSS.escape(keyOf(bin, scheme().bins))}"]`);
   if (input && !form.querySelector("[name=bin]:checked")) input.checked = true;
 }
 

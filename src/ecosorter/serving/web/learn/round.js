@@ -56,7 +56,7 @@ function kind(id, count) {
       "button",
       { class: "row", id: `round-${id}`, onclick: () => photograph(id, count) },
       bin ? drawBin(bin) : el("span", { class: "bin nobin", "aria-hidden": "true" }, "?"),
-      el("span", { class: "row-words" }, el("strong", {}, className(id)), el("span", { class: "dots", "aria-hidden": "true" }, dots), el("span", { class: count < WANTED ? "unseen" : "muted" }, word("round_count", { count, wanted: WANTED }))),
+      el("span", { class: "row-words" }, el("strong", {}, className(id)), el("span", { class: "dots", "aria-hidden": "true" }, dots), el("span", { class: "unseen" }, word("round_count", { count, wanted: WANTED }))),
       icon("camera"),
     ),
     el("button", { class: "button", id: `round-gallery-${id}`, "aria-label": word("round_gallery", { name: className(id) }), onclick: () => openGallery((photos) => takeAll(id, photos)) }, icon("image")),
