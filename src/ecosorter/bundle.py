@@ -90,6 +90,12 @@ class BundleInfo(BaseModel, frozen=True, extra="forbid"):
     sha256: str = ""
     bank_sha256: str | None = None
 
+    @property
+    def features_of(self) -> str:
+        """Hash of the model whose features these still are: teaching changes the last layer alone."""
+        found = self.recipe.get("features_of") if self.recipe.get("name") == "teach" else None
+        return found if isinstance(found, str) else self.sha256
+
 
 @dataclass(frozen=True, slots=True)
 class Bundle:

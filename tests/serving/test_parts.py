@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import brotli
+import numpy as np
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from onnxruntime import InferenceSession
 
 from ecosorter.bundle import Bundle, load_bundle, shipped_bundles
 from ecosorter.decision import Thresholds
 from ecosorter.serving import phone
 from ecosorter.serving.engine import Engine
 from ecosorter.serving.parts import Parts, make_parts
+from tests.teaching.teachable import KNOWN, WIDTH, teachable
 from tests.tiny import CLASSES, tiny_bundle
 
 RUNTIME = Path(str(files("ecosorter.serving.runtime")))
@@ -55,6 +58,28 @@ def test_the_pieces_are_the_files_and_bear_their_hashes(bundle: Bundle) -> None:
         assert piece.size == len(content)
         assert piece.sha256 in path
     assert "bank.npz" not in listed(parts)["parts"]  # this bundle has none
+    assert listed(parts)["learning"] is None
+
+
+def test_what_can_be_taught_brings_its_bank_and_its_last_layer(tmp_path: Path) -> None:
+    taught = teachable(tmp_path / "bundle")
+    parts = make_parts(taught)
+    learning = listed(parts)["learning"]
+    pieces = [piece for name in learning["parts"] for piece in listed(parts)["parts"][name]["pieces"]]
+    assert learning["wire"] == sum(piece["wire"] for piece in pieces)
+    assert (learning["features_of"], learning["width"]) == (taught.info.sha256, WIDTH)
+    assert joined(parts, "bank.npz") == taught.load_bank()
+    numbers = np.frombuffer(joined(parts, "head.bin"), "<f4")
+    weights, bias = numbers[: -len(KNOWN)].reshape(len(KNOWN), WIDTH), numbers[-len(KNOWN) :]
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), np.uint8)
+    session = InferenceSession(taught.model_path)
+    logits, features = session.run(["logits", "features"], {"pixels": pixels})
+    assert np.allclose(features @ weights.T + bias, logits, atol=1e-4)
+    assert not set(learning["parts"]) & set(listed(parts)["first"])  # nobody fetches it only to classify
+
+
+def test_without_a_bank_nothing_is_learnt(tmp_path: Path) -> None:
+    assert listed(make_parts(teachable(tmp_path / "bundle", bank=False)))["learning"] is None
 
 
 def test_the_list_says_what_the_bundle_says(bundle: Bundle) -> None:

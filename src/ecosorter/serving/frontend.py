@@ -23,6 +23,7 @@ _TYPES = {".js": "text/javascript", ".webmanifest": "application/manifest+json",
 _HOST = "host.js"
 _OURS = "export const SERVICE = BASE;", "export const FILES = false;"
 _STARTED = "app.js", "shrink-worker.js"  # by a document or by another script
+_LATER = "phone/worker.js", "learn/place.js", "learn/round.js"  # where the phone answers by itself
 _PICTURES = ("icons/mark.svg", "icons/192.png")
 
 
@@ -91,7 +92,8 @@ class Frontend:
             preloads.insert(0, f'<meta http-equiv="Content-Security-Policy" content="{html.escape(policy)}">')
         kept = ["./", "./manifest.webmanifest", *(f"./texts/{each}.json" for each in LANGUAGES)]
         modules = dict.fromkeys(each for first in _STARTED for each in self.scripts(first))
-        later = [f"{static_at}/{each}" for each in self.scripts("phone/worker.js") if each not in modules]
+        others = dict.fromkeys(each for first in _LATER for each in self.scripts(first))
+        later = [f"{static_at}/{each}" for each in others if each not in modules]
         kept += [f"{static_at}/{each}" for each in (*modules, "app.css", *_PICTURES)]
         open_places = {
             "lang": language,

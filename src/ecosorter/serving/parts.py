@@ -1,4 +1,6 @@
-"""What a phone downloads to answer by itself: ONNX Runtime Web, the model and its bank, in pieces named by their hash.
+"""What a phone downloads to answer by itself, and to learn: in pieces named by their hash.
+
+For answers, ONNX Runtime Web and the model; for learning, the model's bank and its last layer.
 
 A piece is fetched once, whatever happens to the line, and one that comes out otherwise is not kept. A new model has new
 pieces for itself alone.
@@ -14,16 +16,20 @@ from functools import cache
 from importlib.resources import files
 
 import brotli
+import numpy as np
+import onnx
 
 from ecosorter.bundle import Bundle
-from ecosorter.errors import ServiceError
+from ecosorter.errors import BundleError, ServiceError
+from ecosorter.teaching.linear_head import LinearHead, find_head
 
 LIST = "phone/list.json"
 """Where the list of all parts lies, from the page's folder."""
 
 _PIECE = 1 << 20  # bytes
 _QUICK, _SMALLEST = 5, 11  # of Brotli's qualities
-_FIRST = ("ort.js", "ort.wasm", "model.onnx")  # what classifying needs; the bank is for learning
+_FIRST = ("ort.js", "ort.wasm", "model.onnx")  # what classifying needs
+_HEAD, _BANK = "head.bin", "bank.npz"  # what learning needs beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +90,12 @@ def make_parts(bundle: Bundle, *, smallest: bool = False) -> Parts:
     """
     quality = _SMALLEST if smallest else _QUICK
     parts = {**_runtime(), "model.onnx": _cut(bundle.model_path.read_bytes(), quality)}
-    if bank := bundle.load_bank():
-        parts["bank.npz"] = _cut(bank, quality)
-    info = bundle.info
+    info, bank, head = bundle.info, bundle.load_bank(), _find_head(bundle)
+    learning = None
+    if bank is not None and head is not None:
+        parts |= {_HEAD: _cut(_packed_head(head), quality), _BANK: _cut(bank, quality)}
+        wire = sum(len(piece.packed) for name in (_HEAD, _BANK) for piece in parts[name])
+        learning = {"parts": (_HEAD, _BANK), "wire": wire, "features_of": info.features_of, "width": len(head.weight)}
     content = {
         "runtime": f"{_pinned()['package']} {_pinned()['version']}",
         "model": info.sha256,
@@ -97,11 +106,25 @@ def make_parts(bundle: Bundle, *, smallest: bool = False) -> Parts:
             "signals": list(info.thresholds.signals),  # in the order of the output of that name
         },
         "first": _FIRST,
+        "learning": learning,
         "parts": {name: {"pieces": [_listed(piece, smallest) for piece in part]} for name, part in parts.items()},
     }
     pieces = {piece.path: piece for part in parts.values() for piece in part}
     version = hashlib.sha256(json.dumps(content).encode()).hexdigest()
     return Parts(json.dumps({"version": version, **content}, separators=(",", ":")).encode(), pieces)
+
+
+def _find_head(bundle: Bundle) -> LinearHead | None:
+    """Return the last layer; None where there is none that can be fitted again."""
+    try:
+        return find_head(onnx.load(bundle.model_path))
+    except BundleError:
+        return None
+
+
+def _packed_head(head: LinearHead) -> bytes:
+    """Return it as the phone reads it: floats of 32 bits, low byte first; weights by class and feature, then biases."""
+    return np.concatenate([head.weight.T.ravel(), head.bias]).astype("<f4").tobytes()
 
 
 def _listed(piece: Piece, zipped: bool) -> dict[str, object]:

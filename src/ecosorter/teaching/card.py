@@ -60,7 +60,7 @@ def describe(
             "recipe": {
                 "name": "teach",
                 "base": {"name": old.name, "version": old.version, "sha256": old.sha256},
-                "features_of": features_of(old),
+                "features_of": old.features_of,
                 "hold_old": HOLD_OLD,
                 "hold_new": HOLD_NEW,
                 "own_share": OWN_SHARE,
@@ -68,12 +68,6 @@ def describe(
             "made_with": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
         }
     )
-
-
-def features_of(info: BundleInfo) -> str:
-    """Return the hash of the model whose features these still are: teaching changes the head alone."""
-    found = info.recipe.get("features_of") if info.recipe.get("name") == "teach" else None
-    return found if isinstance(found, str) else info.sha256
 
 
 def taught_card(info: BundleInfo, result: TeachResult, base: Bundle) -> str:

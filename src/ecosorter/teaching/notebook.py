@@ -3,7 +3,7 @@
 A small JSON::
 
     {"format": "ecosorter-notebook", "version": 1, "model": {"name": ..., "version": ..., "sha256": ...},
-     "width": 1287, "looks": 4, "classes": {"popok": {"name": "Popok", "bin": "residu"}},
+     "width": 1287, "looks": 4, "classes": {"popok": {"name": "Popok", "bin": "residue"}},
      "photos": [{"label": "popok", "when": "2026-11-27T10:00:00Z", "features": "..."}]}
 
 `features` are the looks of a photo one after another in base64, each number the upper half of a 32-bit float
@@ -45,7 +45,7 @@ class NotedModel(_Part):
 
 
 class NotedClass(_Part):
-    """A class that the model does not have: what a person called it, and the bin of the scheme that it goes into."""
+    """A class that the model does not have: its name, and the kind (or id) of the bin that it goes into."""
 
     name: _Name
     bin: _Name | None = None

@@ -28,7 +28,7 @@ from ecosorter.errors import BundleError, DatasetError, ExportError
 from ecosorter.preprocess import decode_views
 from ecosorter.progress import Progress, Silent
 from ecosorter.teaching.bank import Bank, load_bank, make_bank
-from ecosorter.teaching.card import describe, features_of, taught_card
+from ecosorter.teaching.card import describe, taught_card
 from ecosorter.teaching.features import augmented_features, quiet_options
 from ecosorter.teaching.learn import FOLDS, Lesson, learn
 from ecosorter.teaching.linear_head import LinearHead, find_head, with_head
@@ -228,7 +228,7 @@ def _notebooks(base: Bundle, paths: Sequence[Path], width: int) -> tuple[dict[st
     """Read files of phones; return those of this model by their names, and the others."""
     read = {path.stem if len(paths) == len({each.stem for each in paths}) else str(path): path for path in paths}
     found = {name: load_notebook(path) for name, path in read.items()}
-    fit, others = of_model(list(found.values()), (base.info.sha256, features_of(base.info)), width)
+    fit, others = of_model(list(found.values()), (base.info.sha256, base.info.features_of), width)
     if paths and not any(book.photos for book in fit):
         raise DatasetError(
             f"None of the {len(paths)} files holds photos whose features are of {base.info.name} {base.info.version}. "

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { binColour, drawBin, schemePicker } from "./bins.js";
-import { schemeId } from "./catalog.js";
+import { ownClasses, schemeId } from "./catalog.js";
 import { useDictionary } from "./dictionary.js";
 import { el, icon } from "./dom.js";
 import * as items from "./items.js";
@@ -40,7 +40,8 @@ export async function adviceFor(item) {
   if (fits(item.guidance, item, candidates)) return { advice: item.guidance, old: false };
   const ask = () => api.guidance(candidates, schemeId(), item.answer, language());
   const lookUp = async () => fitting((await useDictionary())?.guide(candidates, item.answer ?? ""), item, candidates);
-  const [first, second] = item.by === "phone" ? [lookUp, ask] : [ask, lookUp];
+  const isOurs = item.by === "phone" || ownClasses().some(({ id }) => candidates.includes(id));
+  const [first, second] = isOurs ? [lookUp, ask] : [ask, lookUp];
   const advice = await first().catch(second).catch(() => null);
   if (advice) {
     await items.change(item.id, { guidance: advice });

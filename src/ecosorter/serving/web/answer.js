@@ -100,7 +100,7 @@ function told(item, advice) {
       !nothing && el("p", { class: "eyebrow" }, word(picked && picked !== result.label ? "you_chose" : doubt ? "not_sure" : "it_is")),
       el("h1", { tabindex: -1 }, heading(item)),
       !nothing && (!picked || picked === result.label) && certainty(result),
-      item.by === "phone" && el("p", { class: "muted small on-phone" }, icon("phone"), word("on_phone")),
+      item.by === "phone" && el("p", { class: "muted small on-phone" }, icon("phone"), word(result.unlearnt ? "on_phone_learnt" : "on_phone")),
     ),
     ...(nothing
       ? noWaste(item)

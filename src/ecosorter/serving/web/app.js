@@ -12,6 +12,7 @@ import { el, icon, picture, randomHex } from "./dom.js";
 import { drawHistory, followHistory } from "./history.js";
 import { BASE } from "./host.js";
 import * as items from "./items.js";
+import { prepareLearning } from "./learning.js";
 import { drawList, followList } from "./list.js";
 import { openGallery, openNativeCamera, preparePicking } from "./pick.js";
 import { phoneCard } from "./phone/card.js";
@@ -144,7 +145,7 @@ function wire() {
     return hasLiveCamera() ? openCamera() : openNativeCamera();
   };
   for (const id of ["take", "again"]) on(id, camera);
-  for (const id of ["gallery", "again-gallery"]) on(id, openGallery);
+  for (const id of ["gallery", "again-gallery"]) on(id, () => openGallery());
   on("home", () => show("start"));
   on("back", () => (history.length > 1 ? history.back() : show("start"))); // an installed page shows no browser's own
   on("letters", () => show("letters"));
@@ -152,7 +153,7 @@ function wire() {
   for (const button of document.querySelectorAll("[data-language]")) {
     button.addEventListener("click", () => switchLanguage(button.dataset.language));
   }
-  prepareCamera((photo) => take([photo]), openNativeCamera);
+  prepareCamera((photo) => take([photo]), () => openNativeCamera());
   preparePicking(take, () => toast(word("no_photo_found")));
   window.addEventListener("online", send);
   document.addEventListener("visibilitychange", () => document.hidden || send());
@@ -178,6 +179,8 @@ async function start() {
   screen("history", drawHistory);
   screen("thing", drawThing);
   screen("letters", drawLetters);
+  screen("place", async (section) => (await import("./learn/place.js")).drawPlace(section));
+  screen("round", async (section) => (await import("./learn/round.js")).drawRound(section));
   wire();
   await openScreens();
   for (const follow of [followAnswer, followList, followHistory, announceLateAnswers]) follow();
@@ -186,6 +189,7 @@ async function start() {
   await refresh();
   download.onChange(() => (current().name === "start" ? drawPhone() : refreshUnanswered()));
   await preparePhone(send);
+  prepareLearning();
   await send();
   // Last: what is fetched for the next visit must not compete with this one.
   await keepForLater();

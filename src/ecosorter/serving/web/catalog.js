@@ -29,7 +29,13 @@ export const keepsCatalog = (lang) => recall(`catalog.${lang}`) !== null;
 
 export const classList = () => known.classes;
 export const schemeList = () => known.schemes;
-export const className = (id) => known.classes.find((each) => each.id === id)?.name ?? id ?? "";
+export const className = (id) => [...known.classes, ...own].find((each) => each.id === id)?.name ?? id ?? "";
+
+let own = [];
+
+/** Classes that only this phone knows: {id, name, bin}, the kind of its bin, or the bin's id. */
+export const ownClasses = () => own.filter(({ id }) => !known.classes.some((each) => each.id === id));
+export const useOwnClasses = (classes) => (own = classes);
 
 /** Id of the scheme chosen, or of the service's own choice; null while nothing is known. */
 export function schemeId() {

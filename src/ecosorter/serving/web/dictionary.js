@@ -2,7 +2,7 @@
 // is drawn; the last copy stays on the device, so that asking by name needs no network.
 
 import * as api from "./api.js";
-import { fetchCatalog, keepsCatalog, schemeId } from "./catalog.js";
+import { className, fetchCatalog, keepsCatalog, ownClasses, schemeId } from "./catalog.js";
 import { BASE } from "./host.js";
 import { makeSearch } from "./search.js";
 import { unpack } from "./unpack.js";
@@ -78,7 +78,12 @@ function made(packed) {
     return { ...said, candidates: labels, cautious, caution: cautious ? packed.caution : "" };
   }
 
-  const unknown = (label) => ({ ...packed.unknown, label, reason: packed.unknown.reason.replace(packed.unknown.label, label) });
+  function unknown(label) {
+    const key = ownClasses().find(({ id }) => id === label)?.bin;
+    const bin = bins[key] ?? Object.values(bins).find(({ kind }) => kind === key);
+    if (!bin) return { ...packed.unknown, label, reason: packed.unknown.reason.replace(packed.unknown.label, className(label)) };
+    return { ...packed.unknown, label, bin, accepted: bin.kind !== "not_accepted", reason: "" };
+  }
 
   /** The bin of an item with an answer. */
   function binOf(item, answer = item.answer) {

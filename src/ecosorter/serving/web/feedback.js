@@ -1,11 +1,12 @@
 // "Right", or "it is really …": what makes the model better. The photo goes along only with consent, given each time.
 
 import * as api from "./api.js";
-import { classList, className } from "./catalog.js";
+import { classList, className, ownClasses } from "./catalog.js";
 import { askField } from "./ask.js";
 import { dictionary } from "./dictionary.js";
 import { el, icon, randomHex, randomUuid } from "./dom.js";
 import * as items from "./items.js";
+import { learningNote, teach } from "./learning.js";
 import { recall, remember } from "./memory.js";
 import { flush } from "./queue.js";
 import { say, toast } from "./screens.js";
@@ -26,16 +27,20 @@ const chosenName = (item) => (item.thing ? thingName(item) : className(item.pick
 /** What is sent for a class: one's own name for it where the model has no such class. */
 const truthOf = (label) => (classList().some(({ id }) => id === label) ? label : "other");
 
-async function send(item, truth, consent, thing = null) {
-  const { best, label, confidence, asked } = item.result;
+async function send(item, said, consent, thing = null) {
+  const { asked, unlearnt } = item.result;
+  const { best, label, confidence } = unlearnt ?? item.result; // of the model that the service knows
+  const truth = truthOf(said);
   // The secret stays in the item: it proves later that whoever asks for the photo's deletion is who gave it.
   const secret = randomHex(32);
   const data = { model: item.model, best, label, confidence, truth, ...(thing && { item: thing }), ...(asked && { asked }), consent, contributor: contributor(), secret, lang: language() };
   const correction = { key: randomUuid(), data, secret, state: api.hasService ? "waiting" : "kept" };
   const named = thing && dictionary()?.item(thing);
-  await items.change(item.id, { correction, picked: named?.label ?? (truth === "other" ? null : truth), thing, thingNamed: named?.title, ...(thing !== (item.thing ?? null) && { answer: null }) });
+  const picked = named?.label ?? (said === "other" ? null : said);
+  await items.change(item.id, { correction, picked, thing, thingNamed: named?.title, ...(thing !== (item.thing ?? null) && { answer: null }) });
   say(word("thanks"));
   flush();
+  if (picked) await teach(item, picked);
 }
 
 /** The box below an answer. */
@@ -52,7 +57,7 @@ export function feedback(item) {
     el(
       "div",
       { class: "pair" },
-      el("button", { class: "button", id: "feedback-right", onclick: () => send(item, truthOf(said), box.ticked(), item.thing) }, icon("check"), word(chosen ? "feedback_send" : "feedback_right", { name: chosenName(item) })),
+      el("button", { class: "button", id: "feedback-right", onclick: () => send(item, said, box.ticked(), item.thing) }, icon("check"), word(chosen ? "feedback_send" : "feedback_right", { name: chosenName(item) })),
       el("button", { class: "button", id: "feedback-wrong", onclick: () => openSheet(item, { consent: box.ticked() }) }, icon("pencil"), word("feedback_wrong")),
     ),
     box.element,
@@ -82,7 +87,7 @@ export function openSheet(item, { consent = false } = {}) {
   const named = el("div", { class: "choices named" });
   const choose = ({ id }) => {
     const { label, title } = dictionary().item(id);
-    named.replaceChildren(choice(truthOf(label), `${title} (${className(label)})`, { id: "named", "data-thing": id, checked: true }));
+    named.replaceChildren(choice(label, `${title} (${className(label)})`, { id: "named", "data-thing": id, checked: true }));
     named.querySelector("input").focus();
   };
   const form = el(
@@ -91,15 +96,15 @@ export function openSheet(item, { consent = false } = {}) {
       method: "dialog",
       novalidate: true,
       onsubmit: (event) => {
-        const truth = new FormData(form).get("truth");
+        const said = new FormData(form).get("truth");
         const { thing } = form.querySelector("[name=truth]:checked")?.dataset ?? {};
-        if (truth) return void send(item, truth, box.ticked(), thing);
+        if (said) return void send(item, said, box.ticked(), thing);
         event.preventDefault();
         missing.textContent = word("choose_first");
         form.querySelector("[name=truth]").focus();
       },
     },
-    el("fieldset", {}, el("legend", {}, el("h2", {}, word("sheet_heading"))), askField("sheet-ask", word("ask_sheet"), choose), named, el("p", { class: "eyebrow" }, word("or_class")), el("div", { class: "choices grid" }, classList().map(({ id, name }) => choice(id, name)), choice("other", word("class_other")))),
+    el("fieldset", {}, el("legend", {}, el("h2", {}, word("sheet_heading"))), askField("sheet-ask", word("ask_sheet"), choose), named, el("p", { class: "eyebrow" }, word("or_class")), el("div", { class: "choices grid" }, [...classList(), ...ownClasses()].map(({ id, name }) => choice(id, name)), choice("other", word("class_other")))),
     missing,
     ...[box.element].filter(Boolean),
     el("div", { class: "pair" }, el("button", { class: "button", type: "button", onclick: () => sheet.close() }, word("cancel")), el("button", { class: "button primary", id: "sheet-send" }, word("send"))),
@@ -112,7 +117,7 @@ export function openSheet(item, { consent = false } = {}) {
 function thanks(item) {
   const { correction } = item;
   const { data } = correction;
-  const name = data.item ? thingName(item) : data.truth === "other" ? word("class_other") : className(data.truth);
+  const name = data.item ? thingName(item) : item.picked ? className(item.picked) : word("class_other");
   const refused = correction.state === "refused";
   const detail = refused
     ? word("correction_refused", { detail: correction.detail ?? word("not_sent_heading") })
@@ -124,6 +129,7 @@ function thanks(item) {
     el("p", {}, detail),
     correction.state === "waiting" && el("p", { class: "muted" }, word("thanks_later")),
     isOnServer(item) && el("button", { class: "button", id: "withdraw", onclick: () => withdrawAndSay(item) }, word("withdraw")),
+    learningNote(),
   );
 }
 

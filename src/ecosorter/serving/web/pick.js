@@ -2,17 +2,19 @@
 
 const isPhoto = (file) => file.type.startsWith("image/") || /\.hei[cf]$/i.test(file.name); // HEIC often comes without a type
 
+let wanted = null; // who gets the photos of the choice that is open
+
 /** Call `onPhotos` with the photos of each choice, and `onNothing` where there is none among the files. */
 export function preparePicking(onPhotos, onNothing) {
-  const take = (files) => {
+  const take = (files, receive = onPhotos) => {
     const photos = [...files].filter(isPhoto);
-    if (photos.length) onPhotos(photos);
+    if (photos.length) receive(photos);
     else if (files.length) onNothing();
   };
   for (const id of ["gallery-file", "camera-file"]) {
     const input = document.getElementById(id);
     input.addEventListener("change", () => {
-      take([...input.files]);
+      take([...input.files], wanted ?? onPhotos);
       input.value = ""; // the same photo can be chosen again
     });
   }
@@ -34,5 +36,11 @@ export function preparePicking(onPhotos, onNothing) {
   });
 }
 
-export const openGallery = () => document.getElementById("gallery-file").click();
-export const openNativeCamera = () => document.getElementById("camera-file").click();
+/** Ask for photos; `receive` gets them where they are for something else than to be classified. */
+export const openGallery = (receive = null) => choose("gallery-file", receive);
+export const openNativeCamera = (receive = null) => choose("camera-file", receive);
+
+function choose(id, receive) {
+  wanted = receive;
+  document.getElementById(id).click();
+}

@@ -1,21 +1,24 @@
 // What this phone was taught, in IndexedDB: features and labels, a thumbnail for the person, and the heads that came of them.
 //
-// A photo: {id, when, label, source, model: sha256, width, halves, thumbnail}. A class: {id, name, bin}. A head, by its model:
-// {model, revision, head, ...what came of the lesson}. Every change of the photos makes a new revision; a head that was fitted to
-// an older one is not up to date, and so a fit that was cut off is made again. The worker uses this too.
+// A photo: {id, when, label, source, model, width, halves, signals, thumbnail}; `model` is the hash of the one whose features these
+// are. One that waits to be looked at: {id, when, label, source, photo}. A class: {id, name, bin, parent}. A head, by the model of
+// its features: {model, version, revision, head, ...what came of the lesson}. Every change of the photos makes a new revision; a
+// head that was fitted to an older one, or beside another version of the model, is not up to date, and so a fit that was cut off
+// is made again. The worker uses this too.
 
-import { LARGEST, pack, read, unpack, write } from "./notebook.js";
+import { LARGEST, Unusable, pack, read, unpack, write } from "./notebook.js";
 
 const NAME = "ecosorter-learn";
-const STORES = { photos: "id", classes: "id", heads: "model", state: "name" };
+const STORES = { photos: "id", classes: "id", heads: "model", state: "name", waiting: "id" };
 const changes = "BroadcastChannel" in self ? new BroadcastChannel(NAME) : null;
 let opening;
 
 function open() {
   opening ??= new Promise((resolve, reject) => {
-    const request = indexedDB.open(NAME, 1);
+    const request = indexedDB.open(NAME, 2);
     request.onupgradeneeded = () => {
-      for (const [name, keyPath] of Object.entries(STORES)) request.result.createObjectStore(name, { keyPath });
+      const there = request.result.objectStoreNames;
+      for (const [name, keyPath] of Object.entries(STORES)) there.contains(name) || request.result.createObjectStore(name, { keyPath });
     };
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
@@ -51,21 +54,36 @@ async function change(act) {
   changes?.postMessage("changed");
 }
 
-/** Call back whenever another tab, or the worker, changed something. */
-export const onChange = (callback) => changes?.addEventListener("message", () => callback());
+/** Call back whenever another tab, or the worker, changed something: "changed" the photos, "learnt" a head. */
+export const onChange = (callback) => changes?.addEventListener("message", ({ data }) => callback(data));
+
+/** Let a photo wait until its features are computed. Throws a QuotaExceededError where there is no room. */
+export const wait = (photo) => run("readwrite", ({ waiting }) => void waiting.put(photo));
+
+export const waiting = (id) => run("readonly", (stores) => stores.waiting.get(id));
+
+export const allWaiting = () => run("readonly", (stores) => stores.waiting.getAll());
+
+/** Let one wait no more that cannot be looked at. */
+export const giveUp = (id) => run("readwrite", ({ waiting }) => void waiting.delete(id));
 
 /**
- * Keep a photo that was taught; the same id again corrects it. Returns whether its thumbnail found room.
+ * Keep a photo that was taught; the same id again corrects it. It waits no more. Returns whether its thumbnail found room.
  * Throws a QuotaExceededError where not even the features do: then nothing has changed.
  */
 export async function keep({ looks, thumbnail = null, ...photo }) {
   const kept = { ...photo, width: looks[0].length, halves: pack(looks) };
+  const put = (found) =>
+    change(({ photos, waiting }) => {
+      photos.put({ ...kept, thumbnail: found });
+      waiting.delete(photo.id);
+    });
   try {
-    await change(({ photos }) => photos.put({ ...kept, thumbnail }));
+    await put(thumbnail);
     return true;
   } catch (error) {
     if (error.name !== "QuotaExceededError" || !thumbnail) throw error;
-    await change(({ photos }) => photos.put({ ...kept, thumbnail: null }));
+    await put(null);
     return false;
   }
 }
@@ -74,10 +92,10 @@ export const addClass = (about) => run("readwrite", ({ classes }) => void classe
 
 export const newClasses = () => run("readonly", ({ classes }) => classes.getAll());
 
-export const forget = (id) => change(({ photos }) => photos.delete(id));
+export const forget = (id) => change(({ photos }) => void photos.delete(id));
 
 /** Forget all: photos, classes and heads. */
-export const forgetAll = () => change((stores) => ["photos", "classes", "heads"].forEach((name) => stores[name].clear()));
+export const forgetAll = () => change((stores) => ["photos", "classes", "heads", "waiting"].forEach((name) => stores[name].clear()));
 
 /** The photos that were taught in order of taking: those with features of a model, and others, which must not be mixed with them. */
 export async function taught(model) {
@@ -88,24 +106,24 @@ export async function taught(model) {
 const revision = async () => (await run("readonly", ({ state }) => state.get("revision")))?.number ?? 0;
 
 /** What this phone learnt for a model, and whether that is of the photos as they are now; null where there is nothing. */
-export async function learnt(model) {
+export async function learnt(model, version = "") {
   const found = await run("readonly", ({ heads }) => heads.get(model));
-  return found ? { ...found, upToDate: found.revision === (await revision()) } : null;
+  return found ? { ...found, upToDate: found.revision === (await revision()) && found.version === version } : null;
 }
 
 /**
- * Fit a head to the photos as they are, in one tab at a time. `fit` gets [{label, source, looks}] and returns what `learn` does.
- * A tab that waited finds the work done. What is closed half-way is done again by whoever asks next; the head before it stays.
+ * Fit a head to the photos as they are, in one tab at a time. `fit` gets [{label, source, looks, signals}] and returns what `learn`
+ * does. A tab that waited finds the work done. What is closed half-way is done again by whoever asks next; the head before it stays.
  */
-export async function learnAgain(model, fit) {
+export async function learnAgain(model, fit, version = "") {
   return locked(async () => {
     for (;;) {
       const now = await revision();
-      const known = await learnt(model);
-      if (known?.revision === now) return known;
+      const known = await learnt(model, version);
+      if (known?.upToDate) return known;
       const { mine } = await taught(model);
-      const lesson = mine.length ? await fit(mine.map(({ label, source, halves, width }) => ({ label, source, looks: unpack(halves, width) }))) : null;
-      const made = { model, revision: now, ...(lesson ?? { head: null }) };
+      const lesson = mine.length ? await fit(mine.map(({ halves, width, ...photo }) => ({ ...photo, looks: unpack(halves, width) }))) : null;
+      const made = { model, version, revision: now, ...(lesson ?? { head: null }) };
       await run("readwrite", ({ heads }) => void heads.put(made));
       if ((await revision()) === now) {
         changes?.postMessage("learnt");
@@ -126,11 +144,14 @@ export async function exported(model, looks) {
 
 /**
  * Take in another phone's file: {added, known, aside}, numbers of photos. Those that are here already are counted and not added
- * twice; features of another model are kept aside. Throws `Unusable`, and a QuotaExceededError where there is no room; then nothing was added.
+ * twice; features of another model are kept aside. `shape`: {width, looks} of this model's features.
+ * Throws `Unusable`, and a QuotaExceededError where there is no room; then nothing was added.
  */
-export async function imported(file, model) {
+export async function imported(file, model, shape = null) {
   if (file.size > LARGEST) read({ length: Infinity });
   const book = read(await file.text());
+  const fits = book.model.sha256 === model;
+  if (fits && shape && (book.width !== shape.width || book.looks !== shape.looks)) throw new Unusable("damaged", "width");
   const kept = await run("readonly", ({ photos }) => photos.getAll());
   const here = new Set(await Promise.all(kept.map((photo) => idOf(photo, photo.model))));
   const photos = await Promise.all(book.photos.map(async (photo) => ({ ...photo, id: await idOf(photo, book.model.sha256) })));
@@ -139,7 +160,6 @@ export async function imported(file, model) {
     for (const photo of fresh) stores.photos.put({ ...photo, source: file.name ?? "file", model: book.model.sha256, width: book.width, thumbnail: null });
     for (const [id, about] of Object.entries(book.classes)) stores.classes.put({ id, ...about });
   });
-  const fits = book.model.sha256 === model;
   return { added: fits ? fresh.length : 0, known: photos.length - fresh.length, aside: fits ? 0 : fresh.length };
 }
 

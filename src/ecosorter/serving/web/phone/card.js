@@ -2,6 +2,7 @@
 
 import * as api from "../api.js";
 import { el, icon } from "../dom.js";
+import { show } from "../screens.js";
 import { language, word } from "../words.js";
 import { fetchAll, now, pause, remove } from "./download.js";
 
@@ -33,6 +34,7 @@ export function phoneCard({ below = false } = {}) {
       "div",
       { class: "phone" },
       el("p", { class: "muted small on-phone" }, icon("phone"), word("phone_ready")),
+      state.teachable && el("button", { class: "button", id: "place-open", onclick: () => show("place") }, icon("leaf"), word("learn_open")),
       el("div", { class: "pair" }, state.update && button("phone-update", "phone_update", fetchAll, { size }), el("button", { class: "button quiet", id: "phone-remove", onclick: remove }, word("phone_remove"))),
     );
   }

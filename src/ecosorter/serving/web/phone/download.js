@@ -8,7 +8,10 @@ import { isDear, reasonAgainst } from "./support.js";
 const MOST_TRIES = 8; // in a row without a byte
 const LONGEST_PAUSE = 60; // seconds
 
-/** {name: "unknown" | "cannot" | "offered" | "coming" | "paused" | "ready", why, size, share, problem, update}; sizes in bytes. */
+/**
+ * {name: "unknown" | "cannot" | "offered" | "coming" | "paused" | "ready", why, size, share, problem, update, teachable}; sizes in
+ * bytes. `teachable`: the model that is here can learn.
+ */
 let state = { name: "unknown" };
 let control = null;
 const listeners = [];
@@ -22,11 +25,15 @@ function become(name, fields = {}) {
   for (const act of listeners) act(state, before);
 }
 
+async function becomeReady(fields = {}) {
+  become("ready", { ...fields, teachable: Boolean((await installed())?.learning) });
+}
+
 /** Find out how things stand on this phone. */
 export async function begin() {
   const why = recall("phone.failed") ? "failed" : reasonAgainst();
   if (why) become("cannot", { why });
-  else if (await installed()) become("ready");
+  else if (await installed()) await becomeReady();
 }
 
 /** Ask what there is; go on with what was begun, and bring it up to date, where bytes are not dear. */
@@ -38,7 +45,7 @@ export async function lookForNews() {
   const names = here ? Object.keys(here.parts) : list.first;
   const size = await missing(list, names.filter((name) => name in list.parts));
   if (here?.version === list.version) return undefined;
-  if (here) return isDear() && size ? become("ready", { update: size }) : fetchAll();
+  if (here) return isDear() && size ? becomeReady({ update: size }) : fetchAll();
   if (!recall("phone.wanted")) return become("offered", { size });
   return isDear() ? become("paused", { size }) : fetchAll();
 }
@@ -65,7 +72,8 @@ export async function fetchAll() {
       await navigator.storage?.persist?.().catch(() => false); // else a browser in need of room may drop it
       endWorker();
       await ask("open").catch(fail); // with what is new; and nobody is told that it is ready before it is
-      return state.name === "cannot" ? null : become("ready");
+      await Promise.all([import("../learn/place.js"), import("../learn/round.js")]).catch(() => null); // kept for when there is no network
+      return state.name === "cannot" ? null : becomeReady();
     } catch (error) {
       if (signal.aborted) break;
       const full = error.name === "QuotaExceededError";

@@ -8,6 +8,9 @@ const starters = [];
 /** Something that is done whenever a worker has started, before anything else is asked of it. It gets `ask`. */
 export const onStart = (act) => starters.push(act);
 
+/** Whether there is a worker now. */
+export const isRunning = () => worker !== null;
+
 /** Ask the worker for a task of its table; `onTold` gets what it reports meanwhile. */
 export async function ask(task, args = {}, onTold = null) {
   worker ??= start();

@@ -8,6 +8,7 @@ import { exactSide, mirror, seenPart, sideNeeded, toPixels } from "./views.js";
 /**
  * Answer for a photo, in the service's form (classify.py), but for names and guidance.
  * `phone`: {info, network, head}; `info` is what the bundle says of itself, `head` what this phone has learnt, or null.
+ * Where it has learnt, `unlearnt` is what the bundle itself says.
  */
 export async function lookAt(phone, photo) {
   const { preprocess } = phone.info;
@@ -19,7 +20,8 @@ export async function lookAt(phone, photo) {
     seen = judge(phone, views);
     if (views.length === 1 && isEnough(phone, seen)) break;
   }
-  return { ...seen, cam: map(phone, views[0], seen.best, seenPart([image.width, image.height], preprocess)) };
+  const own = phone.head ? judge({ ...phone, head: null }, views) : seen;
+  return { ...seen, ...(own !== seen && { unlearnt: own }), cam: map(phone, views[0], seen.best, seenPart([image.width, image.height], preprocess)) };
 }
 
 /** Whether what the first view says is so sure that no other is needed, where the bundle (or what was learnt) allows that. */
@@ -56,21 +58,23 @@ function map({ info }, { cam, camSides: [height, width] }, label, box) {
 
 /**
  * The features of some looks at a photo, each the mean over the bundle's own views, as teaching/features.py makes them.
- * `looks`: [{zoom, mirrored}]. Returns a Float32Array for each.
+ * `wanted`: [{zoom, mirrored}]. Returns {looks, signals}: a Float32Array for each, and the signals of the first.
  */
-export async function featuresOf({ info, network }, photo, looks) {
+export async function featuresOf({ info, network }, photo, wanted) {
   const { preprocess } = info;
-  const image = await openPhoto(photo, Math.trunc(exactSide(preprocess) / Math.min(...looks.map(({ zoom }) => zoom))) + 1);
-  const found = [];
-  for (const { zoom: part, mirrored } of looks) {
+  const image = await openPhoto(photo, Math.trunc(exactSide(preprocess) / Math.min(...wanted.map(({ zoom }) => zoom))) + 1);
+  const looks = [];
+  let signals = null;
+  for (const { zoom: part, mirrored } of wanted) {
     const views = [];
     for (const zoom of preprocess.zooms) {
       const pixels = toPixels(image, preprocess, part * zoom);
-      views.push((await network.run(mirrored ? mirror(pixels, preprocess.size) : pixels)).features);
+      views.push(await network.run(mirrored ? mirror(pixels, preprocess.size) : pixels));
     }
-    found.push(Float32Array.from(mean(views)));
+    looks.push(Float32Array.from(mean(views.map(({ features }) => features))));
+    signals ??= views[0].signals ? [...mean(views.map((view) => view.signals))] : [];
   }
-  return found;
+  return { looks, signals };
 }
 
 function mean(rows) {

@@ -12,7 +12,7 @@ const KEPT = `${BASE}phone/kept.json`; // the list that stands in the cache, und
 
 const open = () => globalThis.caches?.open(CACHE).catch(() => null) ?? null;
 
-/** The list of what is whole on this phone: {version, info, model, parts, first}, or null. */
+/** The list of what is whole on this phone: {version, info, model, parts, first, learning}, or null. */
 export async function installed() {
   const kept = await (await open())?.match(KEPT);
   return kept ? kept.json() : null;
@@ -49,7 +49,7 @@ export async function missing(list, names) {
 export async function download(names, onProgress = () => null, signal = null) {
   const list = await offered();
   const before = await installed();
-  const wanted = [...new Set([...names, ...Object.keys(before?.parts ?? {}).filter((name) => name in list.parts)])];
+  const wanted = [...new Set([...names, ...Object.keys(before?.parts ?? {})])].filter((name) => name in list.parts);
   const pieces = wanted.flatMap((name) => list.parts[name].pieces);
   const cache = await open();
   const total = pieces.reduce((sum, { wire }) => sum + wire, 0);

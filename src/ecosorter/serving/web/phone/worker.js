@@ -1,7 +1,8 @@
 // The worker in which the phone answers: it opens the network once, and does what the page asks, a task at a time.
 
 import { BASE } from "../host.js";
-import { featuresOf, lookAt } from "./look.js";
+import { tasks as learning } from "../learn/tasks.js";
+import { lookAt } from "./look.js";
 import { openNetwork } from "./network.js";
 import { installed, part } from "./parts.js";
 
@@ -9,8 +10,7 @@ import { installed, part } from "./parts.js";
 const tasks = {
   open: () => null,
   classify: async (phone, { photo }) => ({ ...(await lookAt(phone, photo)), model: { name: phone.info.name, version: phone.info.version } }),
-  features: (phone, { photo, looks }) => featuresOf(phone, photo, looks),
-  useHead: (phone, { head }) => void (phone.head = head),
+  ...learning,
 };
 
 let opening = null;
