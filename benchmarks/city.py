@@ -58,8 +58,12 @@ class City:
         self.random = np.random.default_rng(seed)
         self.truths: dict[UUID, str] = {}
         self.admin, *self.reviewers = (
-            {"Authorization": f"Bearer {store.tokens.create(name, role)}"}
-            for name, role in (("Ani", "admin"), ("Budi", "reviewer"), ("Citra", "reviewer"))
+            {"Authorization": f"Bearer {token}"}
+            for token in (
+                store.tokens.create("Ani", "admin"),
+                store.tokens.create("Budi", "reviewer"),
+                store.tokens.create("Citra", "reviewer"),
+            )
         )
 
     def ask(self, row: PhotoRow) -> dict[str, Any]:
@@ -111,7 +115,8 @@ class City:
         if run["outcome"] != "candidate":
             say(f"no candidate: {run['outcome']}, {run['missing']}")
             return None
-        return next(model for model in self.models()["models"] if model["id"] == run["model"])
+        made: dict[str, Any] = next(model for model in self.models()["models"] if model["id"] == run["model"])
+        return made
 
     def set(self, model: str, state: str) -> None:
         """Change a model's state."""
@@ -295,7 +300,7 @@ def poison(city: City, everybody: Sequence[Person]) -> None:
     outcomes = {"without the poisoner": Figures.model_validate(clean.figures)}
     improving._fingerprint = lambda *_: uuid4().hex  # what was made of these photos once may be made again
     found = improving.improve(city.store, who="benchmark").figures
-    improving.doubtful = lambda *_: ()
+    improving.doubtful = lambda *_: ()  # type: ignore[attr-defined]  # what is measured without it
     blind = improving.improve(city.store, who="benchmark").figures
     assert found is not None
     assert blind is not None
