@@ -5,9 +5,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+# A process of the tests has one core: threads of numerical libraries would wait for those of the other processes. It is
+# said before any of them is imported, and to the programs that tests start.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
 
-from ecosorter.datasets.cache import Cache
+import pytest  # noqa: E402
+
+from ecosorter.datasets.cache import Cache  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -52,13 +52,16 @@ def test_relative_links_lead_somewhere(page: str) -> None:
 # Commands
 
 
+COMMAND: Any = typer.main.get_command(app)
+
+
 def parsed(arguments: list[str]) -> tuple[str, dict[str, Any]]:
     """Parse a command without running it; return its name and parameters.
 
     Raises:
         UsageError: no such command or option, or a value that it does not take.
     """
-    command: Any = typer.main.get_command(app)
+    command: Any = COMMAND
     names, rest = [], list(arguments)
     while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
         if rest[0] not in command.commands:
@@ -80,7 +83,7 @@ def leaf_commands() -> set[str]:
         if not inner:
             yield name
 
-    return set(walk(typer.main.get_command(app), "ecosorter"))
+    return set(walk(COMMAND, "ecosorter"))
 
 
 SHOWN = [

@@ -129,15 +129,20 @@ class KillingTracker(NoTracker):
             raise Killed
 
 
+@pytest.fixture(scope="module")
+def whole(photos: Path, backbone: Path, cache: Cache, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    """What a run ends with that nothing happened to."""
+    return run(photos, tmp_path_factory.mktemp("whole") / "run", recipe("resnet18-smote", backbone), cache)
+
+
 @pytest.mark.parametrize("after", [1, 4, 7, 12])
 def test_a_run_that_was_cut_off_ends_like_one_that_was_not(
-    after: int, photos: Path, backbone: Path, cache: Cache, tmp_path: Path
+    after: int, whole: RunResult, photos: Path, backbone: Path, cache: Cache, tmp_path: Path
 ) -> None:
     chosen = recipe("resnet18-smote", backbone)
     with pytest.raises(Killed):
         train([photos], tmp_path / "cut", chosen, cache, KillingTracker(after))
     again = run(photos, tmp_path / "cut", chosen, cache)
-    whole = run(photos, tmp_path / "whole", chosen, cache)
     assert figures(again) == figures(whole)
     lines = [json.loads(line) for line in (tmp_path / "cut/metrics.jsonl").read_text().splitlines()]
     told = [(line["fit"], line["epoch"]) for line in lines if line["event"] == "epoch"]

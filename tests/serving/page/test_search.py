@@ -53,9 +53,9 @@ def test_every_golden_phrase_finds_its_item_first(language: Language) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_both_sides_agree_on_every_hit_and_score(language: Language) -> None:
     known = dictionary()
-    phrases = (
-        TYPED + [phrase for _, phrase, *_ in GOLDEN] + [phrase[: len(phrase) * 2 // 3] for _, phrase, *_ in GOLDEN]
-    )
+    whole = [phrase for spoken, phrase, *_ in GOLDEN if spoken == language]
+    foreign = [phrase for spoken, phrase, *_ in GOLDEN if spoken != language]
+    phrases = [*TYPED, *whole, *(phrase[: len(phrase) * 2 // 3] for phrase in whole), *foreign[::4]]
     for phrase, theirs in zip(phrases, found_by_the_page(known, language, phrases), strict=True):
         ours = [{"id": hit.id, "answer": hit.answer, "score": hit.score} for hit in known.hits(phrase, language)]
         assert ours == theirs, phrase

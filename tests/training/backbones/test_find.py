@@ -48,11 +48,25 @@ def test_an_onnx_file_loses_its_classifier_and_shows_its_map(output: str, tmp_pa
         np.testing.assert_allclose(places.mean(axis=(2, 3)), wanted, rtol=1e-5)
 
 
-def test_a_converted_graph_is_kept(tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
-    backbone = find_backbone(str(networks.resnet_folder(tmp_path / "net")))
-    first = backbone.graph(32, cache)
+def test_a_graph_is_converted_in_a_process_of_its_own_and_kept(
+    tmp_path: Path, cache: Cache, in_a_process_of_its_own: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backbone = find_backbone(str(networks.vit_folder(tmp_path / "net")))
+    images = np.random.default_rng(0).normal(size=(2, 3, 32, 32)).astype(np.float32)
+    first = backbone.graph(32, Cache(tmp_path / "cache"))
+    found = onnxruntime.InferenceSession(first.SerializeToString()).run(["pooled"], {"images": images})
+    with torch.inference_mode():
+        np.testing.assert_allclose(found[0], backbone.body()(torch.from_numpy(images))[0].numpy(), atol=1e-4)
     monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("converted twice"))
-    assert backbone.graph(32, cache) == first
+    assert backbone.graph(32, Cache(tmp_path / "cache")) == first
+
+
+def test_a_network_that_cannot_be_converted_is_named(tmp_path: Path, in_a_process_of_its_own: None) -> None:
+    folder = networks.resnet_folder(tmp_path / "net")
+    backbone = find_backbone(str(folder))
+    (folder / "config.json").write_text("{}")
+    with pytest.raises(BackboneError, match=r"net cannot be converted to ONNX: \w+"):
+        backbone.graph(32, Cache(tmp_path / "cache"))
 
 
 def test_the_fingerprint_follows_the_weights(tmp_path: Path) -> None:
