@@ -57,6 +57,7 @@ class City:
         self.store = store
         self.random = np.random.default_rng(seed)
         self.truths: dict[UUID, str] = {}
+        self.kept: set[Path] = set()
         self.admin, *self.reviewers = (
             {"Authorization": f"Bearer {token}"}
             for token in (
@@ -73,6 +74,10 @@ class City:
         found: dict[str, Any] = answer.json()
         return found
 
+    def tell(self, person: Person, row: PhotoRow, *, consent: bool) -> None:
+        """Classify a photo, and say what it really shows."""
+        self.correct(person, row, self.ask(row), consent=consent)
+
     def correct(self, person: Person, row: PhotoRow, answer: dict[str, Any], *, consent: bool) -> None:
         """Say what a photo really shows, or what the person takes it for."""
         result = answer["results"][0]
@@ -86,6 +91,7 @@ class City:
             "lang": "id",
         }
         files = {"data": (None, json.dumps(data))} | ({"photo": row.path.read_bytes()} if consent else {})
+        self.kept |= {row.path} if consent else set()
         kept = self.client.post("/v1/corrections", files=files, headers={"Idempotency-Key": str(uuid4())})
         kept.raise_for_status()
         self.truths[UUID(kept.json()["id"])] = row.label
@@ -166,7 +172,7 @@ def main() -> None:
     """Parse the command line, live through it, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, default=SHARED / "photos")
-    parser.add_argument("--most", type=int, default=900, help="photos of a source, at most")
+    parser.add_argument("--most", type=int, default=3000, help="photos of a source, at most")
     parser.add_argument("--each", type=int, default=8, help="photos of a person, about")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--plot", type=Path, help="SVG file for the plot")
@@ -228,11 +234,13 @@ def live(city: City, everybody: Sequence[Person], fifth: Sequence[PhotoRow], plo
 
     measure()
     for number in range(ROUNDS):
-        for person in correct[number::ROUNDS]:
-            for row in person.photos:
-                if city.random.random() < WRONG:
-                    person.wrong[row.path] = str(city.random.choice([name for name in classes if name != row.label]))
-                city.correct(person, row, city.ask(row), consent=bool(city.random.random() < CONSENT))
+        told = [(person, row) for person in correct[number::ROUNDS] for row in person.photos]
+        for person, row in told:
+            if city.random.random() < WRONG:
+                person.wrong[row.path] = str(city.random.choice([name for name in classes if name != row.label]))
+        consents = (city.random.random(len(told)) < CONSENT).tolist()
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(lambda said: city.tell(*said[0], consent=said[1]), zip(told, consents, strict=True)))
         city.review()
         made = city.improve()
         if made is None:
@@ -288,14 +296,14 @@ def report(number: int, made: dict[str, Any]) -> None:
 def poison(city: City, everybody: Sequence[Person]) -> None:
     """Let somebody who shifts all labels past the reviewers, and measure the models that come of it."""
     clean = next(model for model in city.store.models.all() if model.state == "in_use")
-    rows = [row for person in everybody if person.corrects for row in person.photos]
+    rows = [row for person in everybody if person.corrects for row in person.photos if row.path not in city.kept]
     rows = [rows[number] for number in city.random.permutation(len(rows))[:POISON]]
     classes = sorted({row.label for row in rows})
     ids = (UUID(bytes=city.random.bytes(16), version=4) for _ in range(1000))
     person = Person(next(one for one in ids if not is_held_out(pseudonym(one))), "poison", rows, corrects=True)
     person.wrong = {row.path: classes[(classes.index(row.label) + 1) % len(classes)] for row in rows}
     for row in rows:
-        city.correct(person, row, city.ask(row), consent=True)
+        city.tell(person, row, consent=True)
     city.review(accept=True)
     outcomes = {"without the poisoner": Figures.model_validate(clean.figures)}
     improving._fingerprint = lambda *_: uuid4().hex  # what was made of these photos once may be made again

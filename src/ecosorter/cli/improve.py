@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ecosorter.cli.bars import Bars
 from ecosorter.cli.options import LangOption, ModelOption, finite, language
-from ecosorter.cli.store_options import DatabaseOption, PhotosAtOption, open_store
+from ecosorter.cli.store_options import DatabaseOption, PhotosAtOption, RegistryOption, open_mirrored
 from ecosorter.texts import Language, class_name, texts
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def improve(
     model: ModelOption = None,
     database: DatabaseOption = None,
     photos_at: PhotosAtOption = None,
+    registry: RegistryOption = None,
     who: Annotated[str, typer.Option(help="Who asks for it; the registry's history says so.")] = "command line",
     every: Annotated[
         float, typer.Option(min=0, max=1e6, callback=finite, help="Do nothing if the last run began less hours ago.")
@@ -40,7 +41,7 @@ def improve(
 
     yield_to_others()
     due = timedelta(hours=every) if every else None
-    with open_store(database, photos_at) as store:
+    with open_mirrored(database, photos_at, registry) as store:
         if quiet:
             run(store, model, who=who[:100], every=due)
             return

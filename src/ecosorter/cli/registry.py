@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ecosorter.bundle import load_bundle
 from ecosorter.cli.options import LangOption, language
-from ecosorter.cli.store_options import DatabaseOption, PhotosAtOption, open_store
+from ecosorter.cli.store_options import DatabaseOption, PhotosAtOption, RegistryOption, open_mirrored, open_store
 from ecosorter.errors import StoreError
 from ecosorter.texts import Language, texts
 
@@ -75,10 +75,11 @@ def add(
     who: WhoOption = "command line",
     database: DatabaseOption = None,
     photos_at: PhotosAtOption = None,
+    registry: RegistryOption = None,
     lang: LangOption = None,
 ) -> None:
     """Add a model that was made elsewhere, as a candidate."""
-    with open_store(database, photos_at) as store:
+    with open_mirrored(database, photos_at, registry) as store:
         added = store.models.add(load_bundle(model), who=who, why="added", state="in_use" if use else "candidate")
     _say(lang, "added", added)
 
@@ -94,10 +95,11 @@ def set(  # noqa: A001 - the command's name
     who: WhoOption = "command line",
     database: DatabaseOption = None,
     photos_at: PhotosAtOption = None,
+    registry: RegistryOption = None,
     lang: LangOption = None,
 ) -> None:
     """Change a model's state; all workers and replicas follow within 10 seconds."""
-    with open_store(database, photos_at) as store:
+    with open_mirrored(database, photos_at, registry) as store:
         changed = _changed(store, _find(store, version), state, who, why)
     _say(lang, "changed_to", changed)
 
@@ -107,10 +109,11 @@ def back(
     who: WhoOption = "command line",
     database: DatabaseOption = None,
     photos_at: PhotosAtOption = None,
+    registry: RegistryOption = None,
     lang: LangOption = None,
 ) -> None:
     """Put the model into use again that was so before."""
-    with open_store(database, photos_at) as store:
+    with open_mirrored(database, photos_at, registry) as store:
         earlier = store.models.used_before()
         model = store.models.get(earlier[0]) if earlier else None
         if model is None:
@@ -124,10 +127,11 @@ def erase(
     version: VersionArgument,
     database: DatabaseOption = None,
     photos_at: PhotosAtOption = None,
+    registry: RegistryOption = None,
     lang: LangOption = None,
 ) -> None:
     """Remove a model's files for good, as of one that contains withdrawn photos; its history stays."""
-    with open_store(database, photos_at) as store:
+    with open_mirrored(database, photos_at, registry) as store:
         model = _find(store, version)
         if not store.models.erase(model.id):
             raise StoreError(f"{model.name} {model.version} is in use or in shadow; put another one there first.")

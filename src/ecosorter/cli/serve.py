@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import typer
 
 from ecosorter.cli.options import DeviceOption, LangOption, ModelOption, finite, language
-from ecosorter.cli.store_options import DatabaseOption, PhotosAtOption, TwoPersonOption
+from ecosorter.cli.store_options import DatabaseOption, PhotosAtOption, RegistryOption, TwoPersonOption
 from ecosorter.photos import Limits
 from ecosorter.serving.settings import Access, Caps, Growth, Settings
 from ecosorter.texts import texts
@@ -66,6 +66,7 @@ def serve(
     shadow_days: Annotated[
         float, typer.Option(min=0, max=_LONGEST, callback=finite, help="In shadow, before that.")
     ] = _GROWTH.shadow_days,
+    registry: RegistryOption = None,
     ask_share: Annotated[
         float, typer.Option(min=0, max=1, callback=finite, help="Of the answers, drawn at random to be asked about.")
     ] = _GROWTH.ask_share,
@@ -162,6 +163,7 @@ def serve(
             by_rule=promote_by_rule,
             shadow_days=shadow_days,
             ask_share=ask_share,
+            registry=registry,
         ),
         threads=threads,
         device=device,

@@ -1,7 +1,8 @@
 """The store of corrections on the command line: its options, declared once for every command that opens it."""
 
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -41,6 +42,16 @@ TwoPersonOption = Annotated[
         show_envvar=True,
     ),
 ]
+RegistryOption = Annotated[
+    Literal["mlflow"] | None,
+    typer.Option(
+        "--registry",
+        envvar="ECOSORTER_REGISTRY",
+        help="Also log and register the models there; MLFLOW_TRACKING_URI says where it is.",
+        show_default=False,
+        show_envvar=True,
+    ),
+]
 
 
 def open_store(database: str | None, photos_at: str | None) -> "AbstractContextManager[Store]":
@@ -52,3 +63,18 @@ def open_store(database: str | None, photos_at: str | None) -> "AbstractContextM
     from ecosorter.serving.store import Store  # noqa: PLC0415  # other commands start without SQLAlchemy
 
     return Store.open(database, photos_at)
+
+
+@contextmanager
+def open_mirrored(database: str | None, photos_at: str | None, registry: Literal["mlflow"] | None) -> Iterator["Store"]:
+    """Open the store that the options name, and tell the other registry, if one is named, what was done with it.
+
+    Raises:
+        StoreError: one of them cannot be used.
+    """
+    with open_store(database, photos_at) as store:
+        yield store
+        if registry is not None:
+            from ecosorter.serving.mirror import mirror  # noqa: PLC0415  # comes with the extra [mlflow]
+
+            mirror(store)

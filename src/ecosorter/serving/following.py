@@ -63,6 +63,8 @@ class Follower:
         self.governs = False
         self._next_chores = 0.0
         self._tally = engine.tally = Tally()
+        self._mirroring: threading.Thread | None = None
+        self._mirrored: object = None
         self._refused: dict[UUID, float] = {}
         self._looking = threading.Lock()
 
@@ -109,6 +111,9 @@ class Follower:
             return
         self._next_chores = now + _CHORES
         self._measure_novelty()
+        if self._growth.registry is not None and (self._mirroring is None or not self._mirroring.is_alive()):
+            self._mirroring = threading.Thread(target=self._mirror, name="ecosorter-mirror", daemon=True)
+            self._mirroring.start()  # apart: a server that does not answer is waited for
         hours = self._growth.improve_hours
         if hours and self._job.may_be_scheduled() and self._store.improvements.due(timedelta(hours=hours)):
             self._job.start("schedule", hours)
@@ -120,6 +125,17 @@ class Follower:
                 return
             if moved is not None:
                 log.info("model_state", extra={"model": moved.version, "state": moved.state, "who": "rule"})
+
+    def _mirror(self) -> None:
+        from ecosorter.serving.mirror import mirror  # noqa: PLC0415  # comes with the extra [mlflow]
+
+        try:
+            models = [(each.id, each.state, bool(each.files)) for each in self._store.models.all()]
+            if models != self._mirrored:
+                mirror(self._store)
+                self._mirrored = models
+        except (StoreError, BundleError) as error:
+            log.warning("mirror_failed", extra={"problem": str(error)})
 
     def _measure_novelty(self) -> None:
         in_use, _ = self._store.models.roles()

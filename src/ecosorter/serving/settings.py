@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Literal
 
 from ecosorter.errors import ServiceError
 from ecosorter.photos import Limits
@@ -80,6 +81,7 @@ class Growth:
         by_rule: whether a candidate goes into shadow and into use by itself (rule.py).
         shadow_days: how long it must be in shadow before that.
         ask_share: share of the answers about which the page asks, 0..1.
+        registry: where else models are logged and registered (mirror.py); None for nowhere.
     """
 
     improve_hours: float = 0
@@ -87,6 +89,7 @@ class Growth:
     by_rule: bool = False
     shadow_days: float = 7
     ask_share: float = 0.02
+    registry: Literal["mlflow"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from ecosorter.serving.store.answers import Answered
 from ecosorter.serving.store.tables import NO_WASTE, now
 from ecosorter.teaching.novelty import FAR, Novelty
 
-_MOST = 256  # photos measured between two takings: 1.3 MB of features, and a twentieth of a second
+_MOST = 256  # photos measured between two takings: 1.3 MB of features, and a tenth of a second
 
 _Row = tuple[tuple[date, str], NDArray[np.float32]]
 

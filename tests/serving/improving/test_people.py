@@ -40,6 +40,24 @@ def test_nobody_teaches_what_somebody_measures() -> None:
     assert divide([*rows, row(teach[0], "f", "logam")], ("kaca", "logam"), without=teach[:1]).taught == []
 
 
+def test_a_photo_that_several_sent_counts_once_and_not_where_they_differ() -> None:
+    """As a photo that goes round in a chat: a data set that lists it twice would be refused."""
+    measure, teach = names(2, held_out=True), names(3, held_out=False)
+    rows = [row(measure[0], "a"), row(measure[1], "a"), row(measure[0], "b"), row(measure[1], "b", "logam")]
+    rows += [
+        row(teach[0], "c"),
+        row(teach[1], "c"),
+        row(teach[1], "d"),
+        row(teach[2], "d", "logam"),
+        row(teach[1], "e"),
+    ]
+    parts = divide(rows, ("kaca", "logam"))
+    assert [(each.photo, each.contributor) for each in parts.held_out] == [("a", measure[0])]
+    assert [(each.photo, each.contributor) for each in parts.taught] == [("c", teach[0]), ("e", teach[1])]
+    without = divide(rows, ("kaca", "logam"), without=teach[2:])
+    assert [each.photo for each in without.taught] == ["c", "d", "e"]
+
+
 def test_what_is_missing_is_counted() -> None:
     teach = names(2, held_out=False)
     parts = divide([row(name, f"{name}{n}") for name in teach for n in range(3)], ("kaca",))

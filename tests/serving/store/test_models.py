@@ -122,6 +122,29 @@ def test_erasing_removes_the_files_and_keeps_the_history(store: Store, tmp_path:
     assert len(store.models.changes()) == 2
 
 
+def _measured(before: Registered, was: float, now: float) -> dict[str, object]:
+    """Return of figures what `weakness` reads: a class that was found so often before, and so often now."""
+    sides = {
+        side: {"per_class": {"kaca": {"recall": recall, "photos": 8}, "logam": {"recall": 0.0, "photos": 0}}}
+        for side, recall in (("before", was), ("after", now))
+    }
+    return {"before": str(before.id), "held_out": sides}
+
+
+def test_weak_are_classes_that_the_model_in_use_misses_by_the_last_figures(store: Store, tmp_path: Path) -> None:
+    assert store.models.weakness() == {}
+    first = add(store, tmp_path, "1", state="in_use")
+    assert store.models.weakness() == {}
+    second = add(store, tmp_path, "2", parent=first.id, figures=_measured(first, 0.25, 0.75))
+    assert store.models.weakness() == {"kaca": 0.75}  # of the one in use, measured beside the candidate
+    store.models.change(second.id, "in_use", seen=seen(store), who="ani")
+    assert store.models.weakness() == {"kaca": 0.25}
+    add(store, tmp_path, "3", parent=first.id, figures=_measured(second, 0.5, 0.875))
+    assert store.models.weakness() == {"kaca": 0.5}  # the same model on more people
+    store.models.change(first.id, "in_use", seen=seen(store), who="ani")
+    assert store.models.weakness() == {"kaca": 0.75}
+
+
 def test_models_that_contain_what_was_withdrawn_are_named(store: Store, tmp_path: Path) -> None:
     taught, measured, kept = (keep(store, shade) for shade in range(3))
     lessons = {taught: ("taught", "kaca"), measured: ("held_out", "kaca"), kept: ("taught", "logam")}

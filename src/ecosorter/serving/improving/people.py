@@ -69,8 +69,9 @@ def is_held_out(contributor: str) -> bool:
 def divide(rows: Iterable[Listed], classes: Sequence[str], without: Iterable[str] = ()) -> Parts:
     """Divide what may be learnt from.
 
-    A photo that one contributor sent several times counts once, under the label that was settled last. A photo that
-    was sent by somebody who is held out, too, teaches nothing.
+    A photo that one contributor sent several times counts once, under the label that was settled last. One that
+    several sent counts once, too, and not at all where their labels differ. A photo that was sent by somebody who is
+    held out, too, teaches nothing.
 
     Args:
         rows: as `Corrections.usable` gives them, in the order in which they were settled.
@@ -79,16 +80,25 @@ def divide(rows: Iterable[Listed], classes: Sequence[str], without: Iterable[str
     """
     doubted = set(without)
     last = {(row.contributor, row.photo): row for row in rows if row.settled in classes}
-    held_out = [row for row in last.values() if is_held_out(row.contributor)]
-    known = {row.photo for row in held_out}
-    rest = [row for row in last.values() if not is_held_out(row.contributor) and row.photo not in known]
-    rest = [row for row in rest if row.contributor not in doubted]
+    measure = [row for row in last.values() if is_held_out(row.contributor)]
+    known = {row.photo for row in measure}
+    teach = [row for row in last.values() if not is_held_out(row.contributor) and row.photo not in known]
+    held_out, rest = _once(measure), _once([row for row in teach if row.contributor not in doubted])
     people: dict[str, set[str]] = {}
     for row in rest:
         people.setdefault(str(row.settled), set()).add(row.contributor)
     few = {label for label, who in people.items() if len(who) < 2}
     left_out = {label: sum(row.settled == label for row in rest) for label in sorted(few)}
     return Parts([row for row in rest if row.settled not in few], held_out, left_out)
+
+
+def _once(rows: Sequence[Listed]) -> list[Listed]:
+    """Return one row for each photo, and none for one on whose label they differ."""
+    labels: dict[str | None, set[str | None]] = {}
+    for row in rows:
+        labels.setdefault(row.photo, set()).add(row.settled)
+    first = {row.photo: row for row in reversed(rows)}
+    return [row for row in rows if first[row.photo] is row and len(labels[row.photo]) == 1]
 
 
 def doubtful(contributors: Sequence[str], labels: NDArray[np.int64], right: NDArray[np.bool_]) -> tuple[Doubtful, ...]:

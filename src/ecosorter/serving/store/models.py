@@ -8,6 +8,7 @@ row, guarded by a unique index, and changes in one transaction.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -284,6 +285,10 @@ class Models:
             row.files = {}
         self._place.delete_folder(f"{_FOLDER}/{model.hex}")
         return True
+
+    def mirroring(self) -> AbstractContextManager[bool]:
+        """Be the only process that tells another registry of this one; yields whether this one may."""
+        return self._database.alone("mirror")
 
     def _check_new(self, model: Model) -> None:
         with self._database.reading() as session:
