@@ -15,7 +15,7 @@ from tests.serving.page.site import Wire, running
 from tests.serving.page.steps import give, heading, with_items
 from tests.serving.page.test_offline import cut, with_worker
 from tests.serving.page.test_phone import fetch
-from tests.serving.page.test_quality import check
+from tests.serving.page.test_quality import OUTLINE, check
 from tests.teaching.teachable import teachable, tinted
 
 Visit = Callable[..., Page]
@@ -314,7 +314,7 @@ def test_learning_can_be_done_by_keyboard(visit: Visit, photo_of: Tinted) -> Non
         for _ in range(60):
             page.keyboard.press("Tab")
             if page.evaluate("selector => document.activeElement.matches(selector)", selector):
-                assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid", selector
+                assert page.evaluate(OUTLINE) == "solid", f"the focus on {selector} cannot be seen"
                 return
         raise AssertionError(f"{selector} cannot be reached")
 

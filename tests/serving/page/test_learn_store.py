@@ -82,8 +82,16 @@ def test_two_tabs_fit_once(open_tab: Callable[[], Page]) -> None:
 
 def test_a_photo_that_comes_in_the_middle_of_a_fit_is_learnt_too(open_tab: Callable[[], Page]) -> None:
     page = open_tab()
-    told(page, f"await store.keep(photo('a', '{MODEL}')); self.going = store.learnAgain('{MODEL}', fit)")
-    told(page, f"await new Promise((done) => setTimeout(done, 100)); await store.keep(photo('bb', '{MODEL}'))")
+    told(
+        page,
+        f"""await store.keep(photo('a', '{MODEL}'));
+        const begun = new Promise((tell) => (self.begin = tell));
+        const held = (photos) => (begin(), kept.then(() => fit(photos)));
+        self.kept = new Promise((tell) => (self.goOn = tell));
+        self.going = store.learnAgain('{MODEL}', held);
+        await begun;""",
+    )
+    told(page, f"await store.keep(photo('bb', '{MODEL}')); goOn()")
     assert told(page, "return (await self.going).head") == {"photos": 2}
     assert told(page, "return self.fits") == 2
 

@@ -115,7 +115,7 @@ def test_the_next_visit_asks_what_the_service_knows_and_nothing_of_the_page(visi
     assert wire.sent - first < 20_000
 
 
-_OUTLINE = """() => {
+OUTLINE = """() => {
     const {activeElement} = document;
     return getComputedStyle(activeElement.closest('.choice') ?? activeElement).outlineStyle;
 }"""
@@ -130,7 +130,7 @@ def test_everything_can_be_done_by_keyboard(visit: Visit, pictures: Pictures) ->
         for _ in range(60):
             page.keyboard.press("Tab")
             if page.evaluate("selector => document.activeElement.matches(selector)", selector):
-                outline = page.evaluate(_OUTLINE)
+                outline = page.evaluate(OUTLINE)
                 assert outline == "solid", f"the focus on {selector} cannot be seen"
                 return
         raise AssertionError(f"{selector} cannot be reached")
