@@ -9,6 +9,7 @@ test-output/bench/phone.md.
 
 import base64
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -156,11 +157,11 @@ def _whole_photo(page: Page, photo: Path) -> list[list[str]]:
 
 
 def _renderer_memory() -> float:
-    """Return the private and shared memory (PSS) of the largest renderer, in bytes."""
+    """Return the private and shared memory (PSS) of the largest renderer of this browser, in bytes."""
     found = [0]
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if b"--type=renderer" in (folder / "cmdline").read_bytes():
+            if b"--type=renderer" in (folder / "cmdline").read_bytes() and _is_ours(int(folder.name)):
                 line = next(
                     each for each in (folder / "smaps_rollup").read_text().splitlines() if each.startswith("Pss:")
                 )
@@ -168,6 +169,13 @@ def _renderer_memory() -> float:
         except (OSError, StopIteration):
             continue
     return max(found)
+
+
+def _is_ours(process: int) -> bool:
+    """Tell whether this process has started another one, or one that has started it."""
+    while process > 1 and process != os.getpid():
+        process = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+    return process == os.getpid()
 
 
 def _large_photo(photo: Path, folder: Path) -> Path:

@@ -39,7 +39,7 @@ _ASK = """async (packed) => {
     const {ask} = await import('/static/now/phone/engine.js');
     const {installed, download, offered} = await import('/static/now/phone/parts.js');
     if (!(await installed())) await download((await offered()).first);
-    const photo = new Blob([Uint8Array.from(atob(packed), (each) => each.charCodeAt(0))]);
+    const photo = new Blob([Uint8Array.fromBase64(packed)]);
     const {label, reason, candidates, probabilities} = await ask('classify', {photo});
     return {label, reason, candidates: candidates.map(({id}) => id), probabilities};
 }"""
@@ -48,7 +48,7 @@ _PIXELS = """async (packed) => {
     const {sideNeeded, toPixels} = await import('/static/now/phone/views.js');
     const {installed} = await import('/static/now/phone/parts.js');
     const {info: {preprocess}} = await installed();
-    const blob = new Blob([Uint8Array.from(atob(packed), (each) => each.charCodeAt(0))]);
+    const blob = new Blob([Uint8Array.fromBase64(packed)]);
     const image = await openPhoto(blob, sideNeeded(preprocess));
     const pixels = [];
     for (const zoom of preprocess.zooms) {
