@@ -35,7 +35,7 @@ store.onChange((what) => {
 /**
  * How things stand: {on, doing, problem, mine, aside, again, waiting, classes, lesson, lacking}. `mine`, `aside`: photos that were
  * taught for this model, and for others; `again`: those of the latter that History still has. `lesson`: what came of the last
- * fit (learn/tasks.js). `lacking`: bytes that are still needed to learn, 0 for none.
+ * fit (learn/fit-worker.js). `lacking`: bytes that are still needed to learn, 0 for none.
  */
 export async function situation() {
   const { learning: needs, version, parts } = await installed();
@@ -110,11 +110,27 @@ async function untilNothingNew() {
     await lookAtAll();
     if (!learns() || !(await fetchParts())) break;
     become({ name: "fitting", share: 0 });
-    const tell = ({ done, of }) => become({ name: "fitting", share: done / of });
-    await ask("learn", {}, tell).catch(() => (problem = "failed"));
+    await fit().catch(() => (problem = "failed"));
+    await ask("useLearnt", { on: learns() }).catch(() => null);
   }
   learning = null;
   become(null);
+}
+
+/** Fit the last layer in a worker of its own. */
+function fit() {
+  const thread = new Worker(new URL("./fit-worker.js", import.meta.url), { type: "module" });
+  return new Promise((resolve, reject) => {
+    thread.onmessage = ({ data: { told, error } }) => {
+      if (told) return become({ name: "fitting", share: told });
+      return error ? reject(new Error(error.message)) : resolve();
+    };
+    thread.onerror = (event) => {
+      event.preventDefault();
+      reject(new Error(event.message));
+    };
+    thread.postMessage(null);
+  }).finally(() => thread.terminate());
 }
 
 /** Fetch what learning needs, unasked only where bytes are not dear. Returns whether it is all there. */
