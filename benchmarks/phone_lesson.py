@@ -65,7 +65,8 @@ _FIT = """async (text) => {
         const {lesson, doing} = await lessons.situation();
         if (lesson?.upToDate && lesson.photos > 100 && !doing) told(lesson);
     }));
-    await lessons.take(new File([text], 'many.ecosorter'));
+    const {take} = await import(app.replace('app.js', 'learn/file.js'));
+    await take(new File([text], 'many.ecosorter'));
     await done;
     await lessons.forget('none'); // another revision of the same photos
     const start = performance.now();
