@@ -60,18 +60,18 @@ _ANSWER = """async (packed) => {
 _FIT = """async (text) => {
     const app = document.querySelector('script[type=module]').src;
     const lessons = await import(app.replace('app.js', 'learn/lessons.js'));
-    const {ask} = await import(app.replace('app.js', 'phone/engine.js'));
     await lessons.forgetAll();
     const done = new Promise((told) => lessons.onChange(async () => {
         const {lesson, doing} = await lessons.situation();
         if (lesson?.upToDate && lesson.photos > 100 && !doing) told(lesson);
     }));
-    await lessons.take(new File([text], 'many.ecosorter'));
+    const {take} = await import(app.replace('app.js', 'learn/file.js'));
+    await take(new File([text], 'many.ecosorter'));
     await done;
-    await lessons.forget('none'); // another revision of the same photos, with the bank in memory
+    await lessons.forget('none'); // another revision of the same photos
     const start = performance.now();
-    const {photos} = await ask('learn', {});
-    return {seconds: (performance.now() - start) / 1000, photos};
+    await lessons.learnNow();
+    return {seconds: (performance.now() - start) / 1000, photos: (await lessons.situation()).lesson.photos};
 }"""
 
 

@@ -25,6 +25,8 @@ KEYS = set(texts("page", "id"))
 ASKED_BY_PREFIX = {"certainty_sure", "certainty_likely", "certainty_unsure"}  # word(`certainty_${level}`)
 ASKED_BY_PREFIX |= {f"phone_cannot_{why}" for why in ("place", "memory", "browser", "failed")}
 ASKED_BY_PREFIX |= {f"phone_paused_{problem}" for problem in ("kept", "line", "full")}
+ASKED_BY_PREFIX |= {f"learn_{how}" for how in ("fetching", "fitting", "full", "unread", "line", "failed")}
+ASKED_BY_PREFIX |= {f"file_{code}" for code in ("too_large", "not_ours", "other_version", "damaged")}
 
 
 @pytest.fixture(scope="module")
@@ -120,8 +122,7 @@ def test_the_worker_keeps_files_that_exist_and_all_scripts_of_the_page(client: T
     kept = [each for listed in re.findall(r"= (\[.*?\])\.map", worker.text) for each in json.loads(listed)]
     assert len(kept) == len(set(kept))
     assert all(client.get(path.removeprefix(".")).status_code == 200 for path in kept)
-    unused = {name for name in SCRIPTS if name.startswith("learn/")}  # no screen leads there yet
-    wanted = set(SCRIPTS) - {*AT_ROOT, *OF_STAFF} - unused
+    wanted = set(SCRIPTS) - {*AT_ROOT, *OF_STAFF}
     assert wanted == {path.split("/", 3)[3] for path in kept if path.endswith(".js")}
 
 

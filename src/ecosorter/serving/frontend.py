@@ -23,7 +23,12 @@ _TYPES = {".js": "text/javascript", ".webmanifest": "application/manifest+json",
 _HOST = "host.js"
 _OURS = "export const SERVICE = BASE;", "export const FILES = false;"
 _STARTED = "app.js", "shrink-worker.js"  # by a document or by another script
-_LATER = "phone/worker.js", "learn/place.js", "learn/round.js"  # where the phone answers by itself
+_LATER = (
+    "phone/worker.js",
+    "learn/fit-worker.js",
+    "learn/place.js",
+    "learn/round.js",
+)  # where the phone answers by itself
 _PICTURES = ("icons/mark.svg", "icons/192.png")
 
 

@@ -173,12 +173,8 @@ async function start() {
   await speak(firstLanguage());
   markLanguage();
   const fresh = loadCatalog().catch(() => null); // without a network, the copy on the device does
-  screen("start", drawStart);
-  screen("answer", drawAnswer);
-  screen("list", drawList);
-  screen("history", drawHistory);
-  screen("thing", drawThing);
-  screen("letters", drawLetters);
+  const screens = { start: drawStart, answer: drawAnswer, list: drawList, history: drawHistory, thing: drawThing, letters: drawLetters };
+  for (const [name, draw] of Object.entries(screens)) screen(name, draw);
   screen("place", async (section) => (await import("./learn/place.js")).drawPlace(section));
   screen("round", async (section) => (await import("./learn/round.js")).drawRound(section));
   wire();

@@ -6,11 +6,9 @@ import { canLearn, learns, setLearns } from "../learning.js";
 import { ask, isRunning, stop } from "../phone/engine.js";
 import { download, installed } from "../phone/parts.js";
 import { isDear } from "../phone/support.js";
-import { LOOKS } from "./looks.js";
 import * as store from "./store.js";
 
 const PAUSE = 800; // ms after a correction before the fit: often there are several
-const ENDING = ".ecosorter";
 const listeners = new Set();
 let doing = null; // {name: "looking" | "fetching" | "fitting", left, share}
 let problem = null; // "full", "unread", "line" or "failed": what is said once
@@ -35,7 +33,7 @@ store.onChange((what) => {
 /**
  * How things stand: {on, doing, problem, mine, aside, again, waiting, classes, lesson, lacking}. `mine`, `aside`: photos that were
  * taught for this model, and for others; `again`: those of the latter that History still has. `lesson`: what came of the last
- * fit (learn/tasks.js). `lacking`: bytes that are still needed to learn, 0 for none.
+ * fit (learn/fit-worker.js). `lacking`: bytes that are still needed to learn, 0 for none.
  */
 export async function situation() {
   const { learning: needs, version, parts } = await installed();
@@ -110,11 +108,27 @@ async function untilNothingNew() {
     await lookAtAll();
     if (!learns() || !(await fetchParts())) break;
     become({ name: "fitting", share: 0 });
-    const tell = ({ done, of }) => become({ name: "fitting", share: done / of });
-    await ask("learn", {}, tell).catch(() => (problem = "failed"));
+    await fit().catch(() => (problem = "failed"));
+    await ask("useLearnt", { on: learns() }).catch(() => null);
   }
   learning = null;
   become(null);
+}
+
+/** Fit the last layer in a worker of its own. */
+function fit() {
+  const thread = new Worker(new URL("./fit-worker.js", import.meta.url), { type: "module" });
+  return new Promise((resolve, reject) => {
+    thread.onmessage = ({ data: { told, error } }) => {
+      if (told) return become({ name: "fitting", share: told });
+      return error ? reject(new Error(error.message)) : resolve();
+    };
+    thread.onerror = (event) => {
+      event.preventDefault();
+      reject(new Error(event.message));
+    };
+    thread.postMessage(null);
+  }).finally(() => thread.terminate());
 }
 
 /** Fetch what learning needs, unasked only where bytes are not dear. Returns whether it is all there. */
@@ -147,11 +161,14 @@ export async function turn(on) {
   if (on) await begin();
 }
 
-export async function forget(id) {
-  await store.forget(id);
+/** Learn anew, since what was taught is not what it was. */
+export async function afresh() {
+  useOwnClasses(await store.newClasses());
   become(doing, null);
   learnSoon();
 }
+
+export const forget = (id) => store.forget(id).then(afresh);
 
 export async function forgetAll() {
   await store.forgetAll();
@@ -170,22 +187,4 @@ export async function addClass(about) {
 export async function renew() {
   for (const { id, when, label } of (await situation()).again) await teach({ id, when, photo: (await items.get(id)).photo }, label, { wait: true });
   await learnNow();
-}
-
-/** What was taught, as a file. */
-export async function exported() {
-  const { info, learning: needs } = await installed();
-  const text = await store.exported({ name: info.name, version: info.version, sha256: needs.features_of }, LOOKS.length);
-  return new File([text], `ecosorter-${new Date().toISOString().slice(0, 10)}${ENDING}`, { type: "application/json" });
-}
-
-/** Take in such a file; see `imported` of store.js. */
-export async function take(file) {
-  const { learning: needs } = await installed();
-  const found = await store.imported(file, needs.features_of, { width: needs.width, looks: LOOKS.length });
-  useOwnClasses(await store.newClasses());
-  setLearns(true);
-  become(doing, null);
-  learnSoon();
-  return found;
 }

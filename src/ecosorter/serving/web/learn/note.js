@@ -49,7 +49,7 @@ export function status({ doing, problem, lacking, mine, lesson }) {
   if (problem) return line(word(`learn_${problem}`));
   const size = (lacking / 1e6).toLocaleString(language(), { maximumFractionDigits: 1 });
   if (mine.length && lacking) return line(word("learn_lacking"), el("button", { class: "button", id: "learn-fetch", onclick: fetchAndLearn }, word("learn_fetch", { size })));
-  return mine.length && lesson?.upToDate ? el("div", { class: "learn-status", role: "status" }, ...brought(lesson)) : null;
+  return mine.length && lesson?.upToDate && lesson.known ? el("div", { class: "learn-status", role: "status" }, ...brought(lesson)) : null;
 }
 
 /** What a lesson brought, in words, and never more than was measured. */

@@ -5,7 +5,8 @@ import { el, icon, picture } from "../dom.js";
 import { canLearn } from "../learning.js";
 import { fill, say, show, toast } from "../screens.js";
 import { word } from "../words.js";
-import { exported, forget, forgetAll, renew, take } from "./lessons.js";
+import { exported, take } from "./file.js";
+import { forget, forgetAll, renew } from "./lessons.js";
 import { Unusable } from "./notebook.js";
 import { keepTrue, learnSwitch, status } from "./note.js";
 

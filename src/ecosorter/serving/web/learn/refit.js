@@ -8,8 +8,8 @@ import { unique } from "./numbers.js";
 const HOLD_OLD = 0.1;
 const HOLD_NEW = 0.01;
 const OWN_SHARE = 0.5;
-const SLOPE = 1e-6;
-const [ROWS, CLASSES] = [4, 2]; // multiplied at a time: more would not fit a processor's registers
+const [SLOPE, LOOSE] = [1e-6, 1e-5]; // the largest that is left; of a head that is only asked and not kept
+const [ROWS, CLASSES] = [2, 4]; // multiplied at a time: more would not fit a processor's registers
 
 /** Room for so many rows of standardised features, with some to spare, as `refit` takes them. */
 export const roomFor = (n, d) => new Float32Array(Math.ceil(n / ROWS) * ROWS * d);
@@ -56,15 +56,16 @@ export function grown({ weights, bias }, classes, parents) {
 
 /**
  * The head that fits rows while it stays near the one that it starts from. Returns {weights, bias, steps}.
- * `rows`: standardised features in a `roomFor`; `allowed`: for each row the classes that it may be.
+ * `rows`: standardised features in a `roomFor`; `allowed`: for each row the classes that it may be. `begin`: a head of nearly the
+ * same rows to begin with, as when some are left out; then it is fitted less exactly.
  */
-export function refit(start, oldClasses, rows, allowed, weights, { mean, deviation }, begin = start) {
+export function refit(start, oldClasses, rows, allowed, weights, { mean, deviation }, begin = null) {
   const classes = start.bias.length;
   const d = mean.length;
   const n = weights.length;
   const size = classes * d;
   const begun = standard(start, mean, deviation);
-  const first = standard(begin, mean, deviation);
+  const first = standard(begin ?? start, mean, deviation);
   for (let i = 0; i < size; i++) first[i] -= begun[i];
   const hold = Float64Array.from({ length: classes }, (_, label) => (label < oldClasses ? HOLD_OLD : HOLD_NEW));
   const even = Math.ceil(classes / CLASSES) * CLASSES;
@@ -96,7 +97,7 @@ export function refit(start, oldClasses, rows, allowed, weights, { mean, deviati
     return total;
   }
 
-  const { values, steps } = minimise(loss, first, SLOPE);
+  const { values, steps } = minimise(loss, first, begin ? LOOSE : SLOPE);
   const found = { weights: new Float32Array(size), bias: new Float32Array(classes), steps };
   for (let label = 0; label < classes; label++) {
     let shift = values[size + label];
@@ -147,9 +148,9 @@ function errors(scores, at, values, size, classes, allowed) {
 
 /** scores[row, class] = rows[row] · head[class] of the rows from `from` on. */
 function multiply(rows, from, head, d, classes, scores) {
-  const [a, b, c, e] = [from, from + d, from + 2 * d, from + 3 * d];
+  const [a, b] = [from, from + d];
   for (let label = 0; label < classes; label += CLASSES) {
-    const [one, other] = [label * d, (label + 1) * d];
+    const [one, two, three, four] = [label * d, (label + 1) * d, (label + 2) * d, (label + 3) * d];
     let p = 0;
     let q = 0;
     let r = 0;
@@ -159,32 +160,40 @@ function multiply(rows, from, head, d, classes, scores) {
     let v = 0;
     let w = 0;
     for (let j = 0; j < d; j++) {
-      const weight = head[one + j];
-      const weight2 = head[other + j];
-      p += rows[a + j] * weight;
-      q += rows[b + j] * weight;
-      r += rows[c + j] * weight;
-      s += rows[e + j] * weight;
-      t += rows[a + j] * weight2;
-      u += rows[b + j] * weight2;
-      v += rows[c + j] * weight2;
-      w += rows[e + j] * weight2;
+      const x = rows[a + j];
+      const y = rows[b + j];
+      const k = head[one + j];
+      const l = head[two + j];
+      const m = head[three + j];
+      const n = head[four + j];
+      p += x * k;
+      q += x * l;
+      r += x * m;
+      s += x * n;
+      t += y * k;
+      u += y * l;
+      v += y * m;
+      w += y * n;
     }
-    [p, q, r, s].forEach((sum, row) => (scores[row * classes + label] = sum));
-    [t, u, v, w].forEach((sum, row) => (scores[row * classes + label + 1] = sum));
+    [p, q, r, s].forEach((sum, at) => (scores[label + at] = sum));
+    [t, u, v, w].forEach((sum, at) => (scores[classes + label + at] = sum));
   }
 }
 
 /** sums[class] += the sum over these rows of errors[row, class] · rows[row]. */
 function multiplyBack(rows, from, errors, d, classes, sums) {
-  const [a, b, c, e] = [from, from + d, from + 2 * d, from + 3 * d];
+  const [a, b] = [from, from + d];
   for (let label = 0; label < classes; label += CLASSES) {
-    const [one, other] = [label * d, (label + 1) * d];
-    const [p, q, r, s] = [0, 1, 2, 3].map((row) => errors[row * classes + label]);
-    const [t, u, v, w] = [0, 1, 2, 3].map((row) => errors[row * classes + label + 1]);
+    const [one, two, three, four] = [label * d, (label + 1) * d, (label + 2) * d, (label + 3) * d];
+    const [p, q, r, s] = [0, 1, 2, 3].map((at) => errors[label + at]);
+    const [t, u, v, w] = [0, 1, 2, 3].map((at) => errors[classes + label + at]);
     for (let j = 0; j < d; j++) {
-      sums[one + j] += p * rows[a + j] + q * rows[b + j] + r * rows[c + j] + s * rows[e + j];
-      sums[other + j] += t * rows[a + j] + u * rows[b + j] + v * rows[c + j] + w * rows[e + j];
+      const x = rows[a + j];
+      const y = rows[b + j];
+      sums[one + j] += p * x + t * y;
+      sums[two + j] += q * x + u * y;
+      sums[three + j] += r * x + v * y;
+      sums[four + j] += s * x + w * y;
     }
   }
 }

@@ -1,10 +1,6 @@
-// What the phone's worker does for learning: looks at photos that are taught, fits the last layer, and answers with it.
+// What the phone's worker does for learning: looks at photos that are taught, and answers with what was learnt of them.
 
 import { featuresOf } from "../phone/look.js";
-import { part } from "../phone/parts.js";
-import { readBank } from "./bank.js";
-import { FOLDS, learn, prepare } from "./learn.js";
-import { letPass } from "./let_pass.js";
 import { LOOKS } from "./looks.js";
 import * as store from "./store.js";
 
@@ -13,14 +9,6 @@ const THUMBNAIL = 192; // pixels of its longer side
 export const tasks = {
   /** Compute the features of a photo that waits for it, and keep them. One a task: an answer must not wait for many. */
   look: (phone, { id }) => lookAndKeep(phone, id),
-
-  /** Fit the last layer to all that was taught, where that is not done yet, and use it. Returns what came of it (store.js). */
-  async learn(phone, _, tell) {
-    const { learning, version } = phone.list;
-    const { head, ...lesson } = await store.learnAgain(learning.features_of, (photos) => fit(phone, photos, tell), version);
-    phone.head = head;
-    return lesson;
-  },
 
   /** Answer with what was learnt, or not. */
   async useLearnt(phone, { on }) {
@@ -55,25 +43,4 @@ async function thumbnail(photo) {
   context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   bitmap.close();
   return canvas.convertToBlob({ type: "image/jpeg", quality: 0.7 });
-}
-
-async function fit(phone, photos, tell) {
-  const { list, info } = phone;
-  const own = await ownHead(list);
-  phone.memory ??= prepare(await readBank(await part("bank.npz")), info.classes);
-  const fitting = photos.filter(({ looks }) => looks[0]?.length === list.learning.width);
-  const named = Object.fromEntries((await store.newClasses()).filter(({ parent }) => info.classes.includes(parent)).map(({ id, parent }) => [id, parent]));
-  const fits = 1 + Math.min(FOLDS, fitting.length);
-  let done = 0;
-  const { head, step, lost, things, known } = learn(own, phone.memory, fitting, named, () => tell({ done: ++done, of: fits }));
-  const learnt = step ? { ...head, thresholds: letPass(head.thresholds, info.signals, fitting) } : null;
-  return { head: learnt, step, lost, known, photos: fitting.length, things: new Set(things).size };
-}
-
-/** The bundle's own last layer, as serving/parts.py packs it. */
-async function ownHead({ info: { classes, temperature, thresholds }, learning: { width } }) {
-  const values = new Float32Array(await part("head.bin"));
-  const size = classes.length * width;
-  if (values.length !== size + classes.length) throw new Error("the last layer does not fit the model");
-  return { classes, temperature, thresholds, weights: values.subarray(0, size), bias: values.subarray(size) };
 }
