@@ -29,6 +29,8 @@ export function askField(id, label, onChoose) {
     maxlength: 60,
     placeholder: word("ask_example"),
   });
+  const rows = new Map(); // by item and answer: while somebody types, most of the list stays as it is
+  let rowsOf = null; // the dictionary that they were drawn of
   let hits = [];
   let at = -1;
   let settled;
@@ -67,9 +69,23 @@ export function askField(id, label, onChoose) {
       return;
     }
     hits = phrase ? known.find(phrase, SHOWN) : [];
-    list.replaceChildren(...hits.map((hit, place) => option(known, hit, `${id}-${place}`, () => choose(hit))));
+    drawHits(known);
+    mark(-1);
     open(true);
     if (phrase.length > 1) settled = setTimeout(() => settle(known, phrase), PATIENCE);
+  }
+
+  function drawHits(known) {
+    if (rowsOf !== known) rows.clear();
+    rowsOf = known;
+    hits.forEach((hit, place) => {
+      const key = `${hit.id} ${hit.answer}`;
+      if (!rows.has(key)) rows.set(key, option(known, hit, () => choose(hit)));
+      const row = rows.get(key);
+      row.id = `${id}-${place}`;
+      if (list.children[place] !== row) list.insertBefore(row, list.children[place]);
+    });
+    while (list.children.length > hits.length) list.lastChild.remove();
   }
 
   function settle(known, phrase) {
@@ -107,12 +123,12 @@ export function askField(id, label, onChoose) {
   return el("div", { class: "ask" }, el("label", { for: id }, label), el("div", { class: "ask-field" }, icon("search"), input), list, nothing);
 }
 
-function option(known, { id, answer }, optionId, onclick) {
+function option(known, { id, answer }, onclick) {
   const item = known.item(id);
   const bin = known.binOf(item, answer);
   return el(
     "li",
-    { role: "option", id: optionId, "aria-selected": "false", onclick },
+    { role: "option", "aria-selected": "false", onclick },
     bin ? drawBin(bin) : el("span", { class: "bin nobin", "aria-hidden": "true" }, "?"),
     el("span", { class: "row-words" }, el("strong", {}, item.title), el("span", { class: "muted" }, [className(item.label), bin?.name].filter(Boolean).join(" · "))),
   );
