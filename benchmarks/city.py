@@ -323,7 +323,7 @@ def draw(table: dict[str, list[float]], head: Sequence[str], path: Path) -> None
     """Draw the table."""
     from matplotlib import pyplot as plt  # noqa: PLC0415 - with --plot alone
 
-    figure, axes = plt.subplots(figsize=(7, 4))
+    figure, axes = plt.subplots(figsize=(8, 4))
     for name, values in table.items():
         axes.plot(
             head,
@@ -334,9 +334,9 @@ def draw(table: dict[str, list[float]], head: Sequence[str], path: Path) -> None
         )
     axes.set_ylabel("right answers, %")
     axes.grid(alpha=0.3)
-    axes.legend()
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     figure.tight_layout()
-    figure.savefig(path)
+    figure.savefig(path, metadata={"Date": None})
 
 
 if __name__ == "__main__":
