@@ -134,6 +134,20 @@ def test_a_model_that_cannot_be_taught_is_told_and_noted(sqlite: Store, tmp_path
     assert run.outcome == "failed"
 
 
+def test_a_run_that_ends_while_it_is_looked_at_was_not_killed(sqlite: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    with sqlite.improvements.one("ani") as number:
+        assert number is not None
+
+    def ends_now() -> bool:
+        sqlite.improvements.end(number, "missing", {})
+        return False
+
+    monkeypatch.setattr(sqlite.improvements, "running", ends_now)
+    run = sqlite.improvements.latest()
+    assert run is not None
+    assert (run.outcome, run.finished is None) == ("missing", False)
+
+
 def test_only_one_runs_at_a_time(store: Store) -> None:
     with store.improvements.one("ani") as number, store.improvements.one("budi") as other:
         assert number is not None
