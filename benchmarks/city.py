@@ -291,6 +291,9 @@ def report(number: int, made: dict[str, Any]) -> None:
 def poison(city: City, everybody: Sequence[Person]) -> None:
     """Let somebody who shifts all labels past the reviewers, and measure the models that come of it."""
     clean = next(model for model in city.store.models.all() if model.state == "in_use")
+    if clean.figures is None:
+        say("no model was made of what people said, so there is none to compare a poisoned one with")
+        return
     rows = [row for person in everybody if person.corrects for row in person.photos if row.path not in city.kept]
     rows = [rows[number] for number in city.random.permutation(len(rows))[:POISON]]
     classes = sorted({row.label for row in rows})
