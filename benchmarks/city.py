@@ -41,7 +41,6 @@ from ecosorter.serving.store.corrections import pseudonym
 from tests.serving.postgres import server, why_not
 
 SHARED = Path(os.environ.get("ECOSORTER_SHARED", "../shared"))
-ROUNDS = 3
 WRONG, CONSENT, CARELESS = 0.10, 0.30, 0.05
 POISON = 40
 ASKED = 50  # photos of a source about which is asked after each round, at most
@@ -174,6 +173,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, default=SHARED / "photos")
     parser.add_argument("--most", type=int, default=3000, help="photos of a source, at most")
     parser.add_argument("--each", type=int, default=8, help="photos of a person, about")
+    parser.add_argument("--rounds", type=int, default=3, help="models that are made one after the other")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--plot", type=Path, help="SVG file for the plot")
     given = parser.parse_args()
@@ -190,7 +190,7 @@ def main() -> None:
             serving(model, database, folder) as address,
         ):
             city = City(address, store, given.seed)
-            live(city, everybody, fifth, given.plot)
+            live(city, everybody, fifth, given.rounds, given.plot)
             poison(city, everybody)
 
 
@@ -210,7 +210,7 @@ def serving(model: Bundle, database: str, folder: Path) -> Iterator[str]:
             process.wait(60)
 
 
-def live(city: City, everybody: Sequence[Person], fifth: Sequence[PhotoRow], plot: Path | None) -> None:
+def live(city: City, everybody: Sequence[Person], fifth: Sequence[PhotoRow], rounds: int, plot: Path | None) -> None:
     """Live through the rounds, and print after each how those fare who never corrected anything."""
     quiet = {
         name: [row for one in everybody if one.source == name and not one.corrects for row in one.photos]
@@ -233,8 +233,8 @@ def live(city: City, everybody: Sequence[Person], fifth: Sequence[PhotoRow], plo
         table[f"fifth: {FIFTH}"].append(city.accuracy(fifth))
 
     measure()
-    for number in range(ROUNDS):
-        told = [(person, row) for person in correct[number::ROUNDS] for row in person.photos]
+    for number in range(rounds):
+        told = [(person, row) for person in correct[number::rounds] for row in person.photos]
         for person, row in told:
             if city.random.random() < WRONG:
                 person.wrong[row.path] = str(city.random.choice([name for name in classes if name != row.label]))
@@ -268,7 +268,7 @@ def live(city: City, everybody: Sequence[Person], fifth: Sequence[PhotoRow], plo
 
 def say_table(table: dict[str, list[float]], plot: Path | None) -> None:
     """Print the accuracies, and draw them where that is asked for."""
-    head = ["start", *(f"model {number + 1}" for number in range(ROUNDS))]
+    head = ["start", *(f"model {number + 1}" for number in range(len(table["all of them"]) - 1))]
     say("\n| accuracy | " + " | ".join(head) + " |\n|---|" + "---|" * len(head))
     for name, values in table.items():
         say(f"| {name} | " + " | ".join(f"{100 * value:.1f}" for value in values) + " |")
@@ -296,6 +296,9 @@ def report(number: int, made: dict[str, Any]) -> None:
 def poison(city: City, everybody: Sequence[Person]) -> None:
     """Let somebody who shifts all labels past the reviewers, and measure the models that come of it."""
     clean = next(model for model in city.store.models.all() if model.state == "in_use")
+    if clean.figures is None:
+        say("no model was made of what people said, so there is none to compare a poisoned one with")
+        return
     rows = [row for person in everybody if person.corrects for row in person.photos if row.path not in city.kept]
     rows = [rows[number] for number in city.random.permutation(len(rows))[:POISON]]
     classes = sorted({row.label for row in rows})
@@ -306,13 +309,12 @@ def poison(city: City, everybody: Sequence[Person]) -> None:
         city.tell(person, row, consent=True)
     city.review(accept=True)
     outcomes = {"without the poisoner": Figures.model_validate(clean.figures)}
-    improving._fingerprint = lambda *_: uuid4().hex  # what was made of these photos once may be made again
-    found = improving.improve(city.store, who="benchmark").figures
+    found = improving.improve(city.store, who="benchmark")  # without the poisoner there may be nothing new to learn
     improving.doubtful = lambda *_: ()  # type: ignore[attr-defined]  # what is measured without it
     blind = improving.improve(city.store, who="benchmark").figures
-    assert found is not None
     assert blind is not None
-    outcomes |= {"with, and contributors are looked at": found, "with, and they are not": blind}
+    looked = (found.figures or outcomes["without the poisoner"]).model_copy(update={"doubtful": found.doubtful})
+    outcomes |= {"with, and contributors are looked at": looked, "with, and they are not": blind}
     say(f"\n| {POISON} photos with shifted labels | held-out contributors | doubted |\n|---|---|---|")
     for name, figures in outcomes.items():
         scores = figures.held_out.after
@@ -329,7 +331,7 @@ def draw(table: dict[str, list[float]], head: Sequence[str], path: Path) -> None
     """Draw the table."""
     from matplotlib import pyplot as plt  # noqa: PLC0415 - with --plot alone
 
-    figure, axes = plt.subplots(figsize=(7, 4))
+    figure, axes = plt.subplots(figsize=(8, 4))
     for name, values in table.items():
         axes.plot(
             head,
@@ -340,9 +342,9 @@ def draw(table: dict[str, list[float]], head: Sequence[str], path: Path) -> None
         )
     axes.set_ylabel("right answers, %")
     axes.grid(alpha=0.3)
-    axes.legend()
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     figure.tight_layout()
-    figure.savefig(path)
+    figure.savefig(path, metadata={"Date": None})
 
 
 if __name__ == "__main__":

@@ -114,6 +114,7 @@ class RunShown(_Shown):
         description="`candidate`, `missing`, `nothing_new`, `failed`, `killed`, or `running`.", examples=["candidate"]
     )
     missing: dict[str, tuple[int, int]] = Field(description="What there is too little of: how many, how many needed.")
+    doubtful: list[DoubtfulShown] = Field(description="Contributors whose labels fit nobody's, and who were left out.")
     model: UUID | None
 
 
@@ -211,6 +212,7 @@ def _list(store: Store) -> ModelList:
             finished=run.finished,
             outcome=run.outcome,
             missing=run.detail.get("missing", {}),
+            doubtful=run.detail.get("doubtful", []),
             model=run.model,
         ),
     )

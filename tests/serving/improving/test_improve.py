@@ -113,6 +113,18 @@ def test_a_contributor_who_shifts_all_labels_is_noticed_and_left_out(sqlite: Sto
     assert done.figures.contributors[0] == 8
 
 
+def test_when_all_that_is_new_is_doubtful_it_says_whose_it_is(sqlite: Store, model: Path) -> None:
+    city(sqlite)
+    assert improve(sqlite, model, who="ani").outcome == "candidate"
+    contribute(sqlite, people(9, held_out=False)[8:], each=4, seed=5_000, shift=True)
+    again = improve(sqlite, model, who="ani")
+    assert (again.outcome, again.model) == ("nothing_new", None)
+    (doubted,) = again.doubtful
+    run = sqlite.improvements.latest()
+    assert run is not None
+    assert (run.outcome, run.detail) == ("nothing_new", {"doubtful": [doubted.model_dump()]})
+
+
 def test_a_model_that_cannot_be_taught_is_told_and_noted(sqlite: Store, tmp_path: Path) -> None:
     city(sqlite)
     with pytest.raises(BundleError):
@@ -120,6 +132,20 @@ def test_a_model_that_cannot_be_taught_is_told_and_noted(sqlite: Store, tmp_path
     run = sqlite.improvements.latest()
     assert run is not None
     assert run.outcome == "failed"
+
+
+def test_a_run_that_ends_while_it_is_looked_at_was_not_killed(sqlite: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    with sqlite.improvements.one("ani") as number:
+        assert number is not None
+
+    def ends_now() -> bool:
+        sqlite.improvements.end(number, "missing", {})
+        return False
+
+    monkeypatch.setattr(sqlite.improvements, "running", ends_now)
+    run = sqlite.improvements.latest()
+    assert run is not None
+    assert (run.outcome, run.finished is None) == ("missing", False)
 
 
 def test_only_one_runs_at_a_time(store: Store) -> None:

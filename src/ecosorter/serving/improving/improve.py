@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -28,7 +29,7 @@ from ecosorter.evaluation.metrics import score
 from ecosorter.evaluation.scores import LabelledPrediction
 from ecosorter.files import write_bytes
 from ecosorter.progress import Progress, Silent
-from ecosorter.serving.improving.figures import Difference, Figures, Pair
+from ecosorter.serving.improving.figures import Difference, Doubtful, Figures, Pair
 from ecosorter.serving.improving.people import Needs, Parts, difference, divide, doubtful
 from ecosorter.serving.store import Store
 from ecosorter.serving.store.corrections import Listed
@@ -50,12 +51,14 @@ class Improved:
         model: the candidate.
         figures: of it.
         missing: what there is too little of.
+        doubtful: contributors whose labels fit nobody's, and who were left out.
     """
 
     outcome: Outcome
     model: Registered | None = None
     figures: Figures | None = None
     missing: dict[str, tuple[int, int]] | None = None
+    doubtful: tuple[Doubtful, ...] = ()
 
 
 def improve(
@@ -89,7 +92,9 @@ def improve(
         except EcoSorterError as error:
             store.improvements.end(number, "failed", {"problem": str(error)})
             raise
-        detail = {"missing": improved.missing} if improved.missing else {}
+        detail: dict[str, Any] = {"missing": improved.missing} if improved.missing else {}
+        if improved.doubtful:
+            detail["doubtful"] = [each.model_dump() for each in improved.doubtful]
         store.improvements.end(number, improved.outcome, detail, None if improved.model is None else improved.model.id)
         return improved
 
@@ -115,7 +120,7 @@ def _improve(store: Store, folder: Path | None, who: str, needs: Needs, progress
         if missing := parts.missing(needs):
             return Improved("missing", missing=missing)
         fingerprint = _fingerprint(root, parts)
-        if any(each.figures and each.figures["fingerprint"] == fingerprint for each in store.models.all()):
+        if _was_made(store, fingerprint):
             return Improved("nothing_new")
         _write_photos(store, [*parts.taught, *parts.held_out], at)
         told = _teach(base.folder, parts.taught, at, "first", progress)
@@ -124,7 +129,9 @@ def _improve(store: Store, folder: Path | None, who: str, needs: Needs, progress
         if doubted:
             parts = divide(usable, base.info.classes, without=[each.contributor for each in doubted])
             if missing := parts.missing(needs):
-                return Improved("missing", missing=missing)
+                return Improved("missing", missing=missing, doubtful=doubted)
+            if _was_made(store, _fingerprint(root, parts)):  # all that is new is theirs
+                return Improved("nothing_new", doubtful=doubted)
             told = _teach(base.folder, parts.taught, at, "second", progress)
         new = load_bundle(at / ("second" if doubted else "first"))
         old = base if in_use.id == root.id else store.models.fetch(in_use, at / "in-use")
@@ -149,7 +156,7 @@ def _improve(store: Store, folder: Path | None, who: str, needs: Needs, progress
         if gone := lessons.keys() - {row.id for row in store.corrections.usable()}:
             raise BundleError(f"{len(gone)} photos were withdrawn or judged anew meanwhile; start it again.")
         made = store.models.add(new, who=who, parent=root.id, figures=figures.model_dump(mode="json"), lessons=lessons)
-    return Improved("candidate", made, figures)
+    return Improved("candidate", made, figures, doubtful=doubted)
 
 
 def _root(store: Store, model: Registered) -> Registered:
@@ -157,6 +164,10 @@ def _root(store: Store, model: Registered) -> Registered:
     while model.parent is not None and (parent := store.models.get(model.parent)) is not None:
         model = parent
     return model
+
+
+def _was_made(store: Store, fingerprint: str) -> bool:
+    return any(each.figures and each.figures["fingerprint"] == fingerprint for each in store.models.all())
 
 
 def _fingerprint(root: Registered, parts: Parts) -> str:

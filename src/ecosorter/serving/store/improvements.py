@@ -66,12 +66,18 @@ class Improvements:
 
     def latest(self) -> Run | None:
         """Return the last run; one that has not ended and is not under way was killed."""
-        with self._database.reading() as session:
-            row = session.scalar(select(Improvement).order_by(Improvement.id.desc()).limit(1))
+        row = self._last()
         if row is None:
             return None
-        outcome: Outcome = row.outcome or ("running" if self.running() else "killed")  # type: ignore[assignment]
+        outcome: Outcome = "running"
+        if row.outcome or not self.running():
+            row = self._last() or row  # it may have ended between the two looks
+            outcome = row.outcome or "killed"  # type: ignore[assignment]
         return Run(row.id, row.started, row.who, row.finished, outcome, row.detail or {}, row.model_id)
+
+    def _last(self) -> Improvement | None:
+        with self._database.reading() as session:
+            return session.scalar(select(Improvement).order_by(Improvement.id.desc()).limit(1))
 
     def _begin(self, who: str) -> int:
         with self._database.writing() as session:

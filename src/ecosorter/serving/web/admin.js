@@ -5,7 +5,7 @@ import { confusion } from "./confusion.js";
 import { el } from "./dom.js";
 import { drawDoor, forget, put, refused, say, startPage, token } from "./door.js";
 import { driftOf } from "./drift.js";
-import { beside, measured, overTime } from "./figures.js";
+import { beside, doubted, measured, overTime } from "./figures.js";
 import { language, word } from "./words.js";
 
 const STATES = { candidate: "admin_candidate", shadow: "admin_shadow", in_use: "admin_in_use", retired: "admin_retired" };
@@ -84,6 +84,7 @@ function nextModel() {
     { class: "model" },
     el("p", {}, run ? word(OUTCOMES[run.outcome], { when: when(run.started), who: run.who }) : word("admin_run_never")),
     missing.length > 0 && el("ul", {}, missing),
+    run && run.outcome !== "candidate" && doubted(names, run.doubtful),
     el("button", { class: "button", id: "improve", disabled: run?.outcome === "running", onclick: () => act(() => api.admin.improve(token(), language()), word("admin_started")) }, word("admin_improve")),
   );
 }

@@ -22,9 +22,15 @@ export function measured(names, versionOf, { before, contributors, photos, diffe
     el("p", { class: "muted small" }, word("admin_from", { taught: photos[0], teachers: contributors[0], measured: photos[1], measurers: contributors[1], before: versionOf(before) })),
     table(word("admin_held_out"), heads, lines(held_out)),
     el("details", {}, el("summary", {}, word("admin_more")), table(word("admin_by_class"), heads, recalls), table(word("admin_bank"), heads, lines(bank))),
-    doubtful.length > 0 && el("p", { class: "warning" }, word("admin_doubtful", { who: doubtful.map((each) => `${each.contributor.slice(0, 8)} (${each.photos})`).join(", ") })),
-    ...doubtful.map((each) => photosOfContributor((id) => names[id] ?? id, each.contributor)),
+    ...doubted(names, doubtful),
   ];
+}
+
+/** Contributors whose labels fit nobody's, and their photos. */
+export function doubted(names, doubtful) {
+  if (!doubtful.length) return [];
+  const who = doubtful.map((each) => `${each.contributor.slice(0, 8)} (${each.photos})`).join(", ");
+  return [el("p", { class: "warning" }, word("admin_doubtful", { who })), ...doubtful.map((each) => photosOfContributor((id) => names[id] ?? id, each.contributor))];
 }
 
 /** What a model said in shadow, by class. */
