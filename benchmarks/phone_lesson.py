@@ -57,13 +57,13 @@ _ANSWER = """async (packed) => {
     const {label, best, probabilities} = await ask('classify', {photo});
     return {label, best, probabilities};
 }"""
-_FIT = """async (text) => {
+_FIT = """async ([text, wanted]) => {
     const app = document.querySelector('script[type=module]').src;
     const lessons = await import(app.replace('app.js', 'learn/lessons.js'));
     await lessons.forgetAll();
     const done = new Promise((told) => lessons.onChange(async () => {
         const {lesson, doing} = await lessons.situation();
-        if (lesson?.upToDate && lesson.photos > 100 && !doing) told(lesson);
+        if (lesson?.upToDate && lesson.photos === wanted && !doing) told(lesson);
     }));
     const {take} = await import(app.replace('app.js', 'learn/file.js'));
     await take(new File([text], 'many.ecosorter'));
@@ -180,7 +180,7 @@ def _time(page: Page, model: Bundle, rows: Sequence[PhotoRow]) -> dict[str, Any]
             NotedPhoto(label=row.label, features=packed(look)) for row, look in zip(some, features, strict=True)
         ),
     )
-    found: dict[str, Any] = page.evaluate(_FIT, write_notebook(book))
+    found: dict[str, Any] = page.evaluate(_FIT, [write_notebook(book), len(some)])
     return found
 
 
