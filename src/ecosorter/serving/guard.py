@@ -229,7 +229,8 @@ def _ipv4_inside(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None
 
 
 def _add_headers(headers: MutableHeaders, scope: Scope, request_id: str) -> None:
-    headers["X-Request-ID"] = request_id
+    if "immutable" not in headers.get("Cache-Control", ""):  # else a copy would be told as the answer to this request
+        headers["X-Request-ID"] = request_id
     # What a document loads needs no more, and there are some fifty such files; a worker alone starts by itself.
     is_part = scope["path"].startswith("/static/") and not scope["path"].endswith("worker.js")
     for name, value in (HEADERS_OF_ALL if is_part else _HEADERS).items():
