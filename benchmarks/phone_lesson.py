@@ -23,16 +23,16 @@ import numpy as np
 import onnx
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks.left_out import head_without
 from benchmarks.timing import PROGRAM, evenly, machine, table
 from ecosorter.bundle import Bundle, load_bundle, shipped_bundles, write_bundle
 from ecosorter.classifier import Classifier
 from ecosorter.datasets.dataset import PhotoRow, load_dataset
 from ecosorter.teaching.bank import load_bank, make_bank
 from ecosorter.teaching.features import augmented_features
-from ecosorter.teaching.linear_head import LinearHead, with_head
+from ecosorter.teaching.linear_head import with_head
 from ecosorter.teaching.notebook import Notebook, NotedModel, NotedPhoto, packed, write_notebook
 from ecosorter.teaching.teach import teach
-from ecosorter.training.fit.linear_probe import fit_linear
 from ecosorter.training.recipe import load_recipe
 
 RESULTS = Path("test-output/bench/phone_lesson.md")
@@ -153,18 +153,10 @@ def _without(source: str, folder: Path) -> Bundle:
     bank = load_bank(base)
     sources = np.array(bank.row_sources)
     others = sources != source
-    weight, bias = fit_linear(
-        bank.features[others],
-        bank.labels[others],
-        sources[others],
-        len(bank.classes),
-        c=recipe.head.c,
-        source_power=recipe.balance.source_power,
-        scores_weight=recipe.scores_weight,
-    )
+    head = head_without(bank, [source], recipe)
     bank = replace(bank, features=bank.features[others], labels=bank.labels[others])
     content = make_bank(bank.features, bank.labels, sources[others].tolist(), bank.classes)
-    graph = with_head(onnx.load(base.model_path), LinearHead(weight.T, bias))
+    graph = with_head(onnx.load(base.model_path), head)
     return write_bundle(folder, graph.SerializeToString(), base.info, "# Without a source\n", bank=content)
 
 

@@ -24,8 +24,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
+from benchmarks.left_out import head_without
 from benchmarks.timing import machine, table
 from ecosorter.bundle import Bundle
 from ecosorter.classifier import Classifier
@@ -43,7 +43,6 @@ from ecosorter.teaching.linear_head import LinearHead
 from ecosorter.teaching.refit import scale_of
 from ecosorter.teaching.result import score_answers
 from ecosorter.teaching.things import find_things, usual_distance
-from ecosorter.training.fit.linear_probe import fit_linear
 from ecosorter.training.recipe import Recipe, load_recipe
 
 RESULTS = Path("test-output/bench")
@@ -140,7 +139,7 @@ def places(base: Bundle, recipe: Recipe, folder: Path, kept: Path) -> list[Place
     counting = {name for name, mine in rows.items() if counting_classes(Counter(row.label for row in mine))}
     groups = [group for group in groups_left_out(recipe.evaluation.left_out, sources.tolist()) if counting & set(group)]
     model = base.info.sha256[:12]
-    heads = [_without(bank, sources, group, recipe, kept / f"head-{group[0]}-{model}.npz") for group in groups]
+    heads = [_without(bank, group, recipe, kept / f"head-{group[0]}-{model}.npz") for group in groups]
     logits = np.zeros((len(sources), len(bank.classes)), np.float32)
     for group, head in zip(groups, heads, strict=True):
         logits[np.isin(sources, group)] = head(bank.features[np.isin(sources, group)])
@@ -172,21 +171,11 @@ def places(base: Bundle, recipe: Recipe, folder: Path, kept: Path) -> list[Place
     return found
 
 
-def _without(bank: Bank, sources: NDArray[np.str_], group: tuple[str, ...], recipe: Recipe, kept: Path) -> LinearHead:
+def _without(bank: Bank, group: tuple[str, ...], recipe: Recipe, kept: Path) -> LinearHead:
     """Fit the head of the recipe to the bank without a group of sources, or take it from where it was kept."""
     if not kept.is_file():
-        others = ~np.isin(sources, group)
-        with threadpool_limits(1):
-            weight, bias = fit_linear(
-                bank.features[others],
-                bank.labels[others],
-                sources[others],
-                len(bank.classes),
-                c=recipe.head.c,
-                source_power=recipe.balance.source_power,
-                scores_weight=recipe.scores_weight,
-            )
-        write_whole(kept, lambda part: np.savez(part, weight=weight.T, bias=bias))
+        head = head_without(bank, group, recipe)
+        write_whole(kept, lambda part: np.savez(part, weight=head.weight, bias=head.bias))
     with np.load(kept) as stored:
         return LinearHead(stored["weight"], stored["bias"])
 
