@@ -1,9 +1,5 @@
 """A candidate from what people said: real models, real photos, both databases."""
 
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from uuid import UUID
 
@@ -19,7 +15,7 @@ from ecosorter.serving.store import Store
 from ecosorter.serving.store.confusions import Cell
 from ecosorter.serving.store.models import Registered
 from tests.serving.improving.city import base, city, contribute, people
-from tests.serving.store.said import SECRET
+from tests.serving.store.said import SECRET, killed
 from tests.serving.store.test_models import seen
 from tests.tiny import tiny_bundle
 
@@ -187,8 +183,7 @@ owner.{name} = die
 with Store.open({database!r}, {str(tmp_path / "photos")!r}) as store:
     improve(store, Path({str(model)!r}), who="ani")
 """
-        died = subprocess.run([sys.executable, "-c", code], check=False, env=os.environ)
-        assert died.returncode == -signal.SIGKILL
+        killed(code, database)
         run = store.improvements.latest()
         assert run is not None
         assert run.outcome == "killed"

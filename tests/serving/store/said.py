@@ -1,5 +1,9 @@
 """Corrections made up for the tests, and looking into a store from outside."""
 
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -60,3 +64,14 @@ def run(database: str, statement: str) -> list[dict[str, Any]]:
         found = [dict(row) for row in result.mappings()] if result.returns_rows else []
     engine.dispose()
     return found
+
+
+def killed(code: str, database: str) -> None:
+    """Run code that kills itself with -9, and wait until the database has let go of its locks.
+
+    PostgreSQL notices a moment later that the other end of a connection is gone.
+    """
+    died = subprocess.run([sys.executable, "-c", code], check=False)
+    assert died.returncode == -signal.SIGKILL
+    while database.startswith("postgresql") and run(database, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory'"):
+        time.sleep(0.01)

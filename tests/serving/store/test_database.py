@@ -113,6 +113,22 @@ def test_readers_and_a_writer_do_not_wait_for_each_other(store: Store, database:
     assert [row.truth for row in store.corrections.listed()] == ["logam"]
 
 
+def test_what_only_one_may_do_is_free_again_at_once(database: str) -> None:
+    one, other = (Database(database_url(database)) for _ in range(2))
+    with other.reading() as session:  # a connection that is open already is quick enough to see a lock that lingers
+        locks = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+        if not database.startswith("postgresql"):
+            locks = text("SELECT 0")
+        for _ in range(25):
+            with one.alone("sweep") as begun, other.alone("sweep") as refused, other.alone("dust") as another:
+                assert (begun, refused, another) == (True, False, True)
+            assert session.scalar(locks) == 0
+        with other.alone("sweep") as begun:
+            assert begun
+    for opened in (one, other):
+        opened.close()
+
+
 def test_a_database_of_a_later_version_is_refused(database: str, tmp_path: Path) -> None:
     Store.open(database, str(tmp_path / "photos")).close()
     run(database, "UPDATE alembic_version SET version_num = '9999'")

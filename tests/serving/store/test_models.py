@@ -1,7 +1,5 @@
 """The registry: what is in use is one, whoever changes it and whatever breaks."""
 
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from uuid import uuid4
@@ -12,7 +10,7 @@ from ecosorter.bundle import BANK, CARD, INFO, MODEL, load_bundle
 from ecosorter.errors import BundleError, StoreError
 from ecosorter.serving.store import Store
 from ecosorter.serving.store.models import Registered
-from tests.serving.store.said import SECRET, files, keep
+from tests.serving.store.said import SECRET, files, keep, killed
 from tests.tiny import tiny_bundle
 
 
@@ -178,8 +176,7 @@ Place.put = put_and_die
 with Store.open({database!r}, {str(tmp_path / "photos")!r}) as store:
     store.models.add(load_bundle({str(tmp_path / "second")!r}), who="ani")
 """
-    died = subprocess.run([sys.executable, "-c", code], check=False)
-    assert died.returncode == -9
+    killed(code, database)
     assert store.models.all() == [first]
     assert len(store.photos.files.folders("models")) == 2
     second = add(store, tmp_path, "2")  # the lock went with the process
@@ -203,7 +200,7 @@ models._turn = turn_and_die  # the one in use is retired, and none is in use yet
 with Store.open({database!r}, {str(tmp_path / "photos")!r}) as store:
     store.models.change(UUID({second.id.hex!r}), "in_use", seen={seen(store)}, who="ani")
 """
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    killed(code, database)
     assert store.models.roles() == (first.id, None)
     assert isinstance(store.models.change(second.id, "in_use", seen=seen(store), who="ani"), Registered)
     assert store.models.roles() == (second.id, None)

@@ -6,7 +6,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,13 +133,17 @@ class Database:
                 yield mine
             return
         with self._named_faults():
-            # A lock of the session, on a connection that is not of the pool: it ends with the connection.
+            # A lock of the session, on a connection that is not of the pool: a process that is killed lets go of it.
             connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             connection.detach()
-            mine = bool(connection.scalar(select(func.pg_try_advisory_lock(func.hashtextextended(name, 1)))))
+            key = func.hashtextextended(name, 1)
+            mine = bool(connection.scalar(select(func.pg_try_advisory_lock(key))))
         try:
             yield mine
         finally:
+            if mine:  # closing alone would leave it to the server to notice, a moment later
+                with suppress(exc.DBAPIError):  # a connection that is lost has let go
+                    connection.execute(select(func.pg_advisory_unlock(key)))
             connection.close()
 
     def answers(self) -> bool:
