@@ -139,7 +139,7 @@ def teach(
     if not learnt.step:
         raise DatasetError(
             "What these photos teach would make the model forget more than 2 points of what it knows, even by a "
-            "quarter of the way, so nothing was written. Look whether photos lie in the wrong folders; then add more."
+            "twentieth of the way, so nothing was written. Look whether photos lie in the wrong folders; then add more."
         )
     temperature, thresholds = learnt.temperature, learnt.thresholds
     taught = with_head(graph, learnt.head).SerializeToString()
