@@ -43,7 +43,7 @@ from tests.serving.postgres import server, why_not
 SHARED = Path(os.environ.get("ECOSORTER_SHARED", "../shared"))
 WRONG, CONSENT, CARELESS = 0.10, 0.30, 0.05
 POISON = 40
-ASKED = 50  # photos of a source about which is asked after each round, at most
+ASKED = 150  # photos of a source about which is asked after each round, at most
 
 say = partial(print, flush=True)
 

@@ -17,7 +17,6 @@ def test_rows_are_spread_over_classes_then_sources_at_even_steps() -> None:
 
 def test_half_of_every_cell_is_left_to_be_asked() -> None:
     labels = np.array([0] * 9 + [1] * 40 + [2], np.int64)
-    rows = rehearsal_rows(labels, np.zeros(50, np.int64), 1000)
+    rows = rehearsal_rows(labels, np.zeros(50, np.int64))
     assert np.bincount(labels[rows]).tolist() == [5, 20, 1]
-    assert len(rehearsal_rows(labels, np.zeros(50, np.int64), 6)) == 6
     assert not len(rehearsal_rows(labels[:0], labels[:0]))

@@ -10,17 +10,14 @@ from numpy.typing import NDArray
 
 from ecosorter.teaching.bank import even_shares
 
-REHEARSED = 1500
-"""Rows of the bank that are fitted again at most; fewer forget more, more cost a phone time (docs/teaching.md)."""
-
 _SHARE = 0.5
 
 Labels = NDArray[np.int64]
 
 
-def rehearsal_rows(labels: Labels, sources: NDArray[np.integer[Any]], wanted: int = REHEARSED) -> Labels:
-    """Return the rows to fit again: at most half of each class of each source, so that the others can be asked."""
-    return spread_rows(labels, sources, wanted, _SHARE)
+def rehearsal_rows(labels: Labels, sources: NDArray[np.integer[Any]]) -> Labels:
+    """Return the rows to fit again: half of each class of each source, so that the others can be asked."""
+    return spread_rows(labels, sources, len(labels), _SHARE)
 
 
 def spread_rows(labels: Labels, sources: NDArray[np.integer[Any]], wanted: int, share: float = 1.0) -> Labels:

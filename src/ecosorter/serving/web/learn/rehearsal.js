@@ -2,10 +2,8 @@
 
 import { range, unique } from "./numbers.js";
 
-const REHEARSED = 1500;
-
-/** The rows to fit again: at most half of each class of each source, so that the others can be asked. */
-export const rehearsalRows = (labels, sources, wanted = REHEARSED) => spreadRows(labels, sources, wanted, 0.5);
+/** The rows to fit again: half of each class of each source, so that the others can be asked. */
+export const rehearsalRows = (labels, sources) => spreadRows(labels, sources, labels.length, 0.5);
 
 /** Rows, ascending, evenly over the classes, in each evenly over its sources, and in each at even steps. */
 export function spreadRows(labels, sources, wanted, share = 1) {
