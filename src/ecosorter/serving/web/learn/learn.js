@@ -3,9 +3,10 @@
 // Pure numbers in, numbers out; it takes seconds and belongs in a worker.
 
 import { applyHead } from "../phone/head.js";
+import { ROWS, rowsFor } from "./kernel.js";
 import { argmax, mean, range, unique } from "./numbers.js";
 import { recalibrate } from "./recalibrate.js";
-import { balancedWeights, grown, refit, roomFor } from "./refit.js";
+import { balancedWeights, grown, refitter } from "./refit.js";
 import { rehearsalRows } from "./rehearsal.js";
 import { parentClasses, rowsToRelabel } from "./relabel.js";
 import { scaleOf, standardise } from "./scale.js";
@@ -39,33 +40,37 @@ export function learn(old, memory, photos, named = {}, tell = () => null) {
   const classes = [...old.classes, ...[...new Set(photos.map(({ label }) => label))].filter((label) => !old.classes.includes(label)).sort()];
   const labels = photos.map(({ label }) => classes.indexOf(label));
   const seen = photos.map(({ looks }) => looks[0]);
-  const answers = (head, rows) => rows.map((features) => applyHead({ ...head, classes: range(head.bias.length) }, features));
-  const ownBefore = answers(old, seen);
+  const answer = (head, features) => applyHead({ ...head, classes: range(head.bias.length) }, features);
+  const ownBefore = seen.map((features) => answer(old, features));
   const givenParents = new Map(Object.entries(named).map(([child, parent]) => [classes.indexOf(child), old.classes.indexOf(parent)]));
   const parents = parentClasses(ownBefore.map(argmax), labels, old.classes.length, classes.length, givenParents);
   const allowed = possibleClasses(memory, seen, labels, parents);
   const start = grown(old, classes.length, parents);
   const things = findThings(seen, labels, memory.scale, memory.usual);
 
-  const fit = (chosen, begin) => {
-    const looks = chosen.flatMap((at) => photos[at].looks.map((features) => ({ features, at })));
-    const n = memory.rehearsed.length + looks.length;
-    const rows = roomFor(n, d);
-    const values = new Float32Array(d);
-    memory.rehearsed.forEach((row, to) => standardise(memory.row(row, values), memory.scale, rows, to * d));
-    looks.forEach(({ features }, to) => standardise(features, memory.scale, rows, (memory.rehearsed.length + to) * d));
-    const mine = looks.map(({ at }) => labels[at]);
-    const sources = [...memory.rehearsed.map((row) => memory.sources[row]), ...looks.map(({ at }) => photos[at].source)];
-    const own = range(n).map((row) => row >= memory.rehearsed.length);
-    const weights = balancedWeights([...memory.rehearsed.map((row) => memory.labels[row]), ...mine], sources, own);
-    const may = [...memory.rehearsed.map((row) => allowed[row]), ...mine.map((label) => [label])];
-    const found = refit(start, old.classes.length, rows, may, weights, memory.scale, begin);
+  const fitted = [
+    ...memory.rehearsed.map((row) => ({ features: memory.row(row, new Float32Array(d)), label: memory.labels[row], source: memory.sources[row], may: allowed[row] })),
+    ...photos.flatMap(({ looks, source }, photo) => looks.map((features) => ({ features, label: labels[photo], source, may: [labels[photo]], photo }))),
+  ];
+  const rows = rowsFor(fitted.length, d, classes.length);
+  fitted.forEach(({ features }, to) => standardise(features, memory.scale, rows.values, to * rows.stride));
+  const refit = refitter(start, old.classes.length, rows, fitted.map(({ may }) => may), memory.scale);
+
+  const fit = (isTaught, begin) => {
+    const isOwn = ({ photo }) => photo !== undefined;
+    const chosen = range(fitted.length).filter((row) => !isOwn(fitted[row]) || isTaught(fitted[row].photo));
+    const some = chosen.map((row) => fitted[row]);
+    const balanced = balancedWeights(some.map(({ label }) => label), some.map(({ source }) => source), some.map(isOwn));
+    const weights = new Float64Array(fitted.length); // 0 for what is left out
+    balanced.forEach((weight, at) => (weights[chosen[at]] = weight));
+    const found = refit(weights, begin);
     tell();
     return found;
   };
 
-  const full = fit(range(photos.length));
-  const asked = memory.asked.map((row) => memory.row(row, new Float32Array(d)));
+  const full = fit(() => true);
+  const asked = rowsFor(memory.asked.length, d, classes.length);
+  memory.asked.forEach((row, to) => memory.row(row, asked.values, to * asked.stride));
   const before = answers(old, asked);
   const truth = memory.asked.map((row) => ({ label: memory.labels[row], allowed: allowed[row] }));
   let [step, lost, after] = [0, 0, before];
@@ -81,8 +86,8 @@ export function learn(old, memory, photos, named = {}, tell = () => null) {
   const fold = thingFolds(labels, things, folds);
   const ownAfter = new Array(photos.length);
   for (let left = 0; left < folds; left++) {
-    const head = between(start, fit(range(photos.length).filter((at) => fold[at] !== left), full), step);
-    fold.forEach((one, at) => one === left && ([ownAfter[at]] = answers(head, [seen[at]])));
+    const head = between(start, fit((at) => fold[at] !== left, full), step);
+    fold.forEach((one, at) => one === left && (ownAfter[at] = answer(head, seen[at])));
   }
   const calibrated = recalibrate(old.temperature, old.thresholds, before, after, truth.map(({ label }) => label), ownAfter, labels);
   return {
@@ -105,6 +110,16 @@ function possibleClasses(memory, seen, labels, parents) {
     rowsToRelabel(theirs, ours).forEach((like, at) => like && allowed[rows[at]].push(child));
   }
   return allowed;
+}
+
+/** The logits of each of many rows. */
+function answers({ weights, bias }, rows) {
+  const d = weights.length / bias.length;
+  bias.forEach((_, label) => rows.head.set(weights.subarray(label * d, (label + 1) * d), label * rows.stride));
+  return range(rows.n).map((row) => {
+    if (row % ROWS === 0) rows.multiply(row);
+    return Float64Array.from(bias, (shift, label) => shift + rows.scores[label * ROWS + (row % ROWS)]);
+  });
 }
 
 /** The head that goes a share of the way. */

@@ -21,7 +21,15 @@ export function recalibrate(oldTemperature, old, before, after, labels, ownAfter
   };
 }
 
-const surest = (rows, temperature) => mean(rows.map((logits) => Math.max(...softmax(logits, temperature))));
+/** The mean probability of the best class. */
+function surest(rows, temperature) {
+  return mean(
+    rows.map((logits) => {
+      const most = Math.max(...logits);
+      return 1 / logits.reduce((sum, value) => sum + Math.exp((value - most) / temperature), 0);
+    }),
+  );
+}
 
 /** The temperature at which the mean probability of the best class is as wanted, as near as can be. */
 function matchConfidence(rows, wanted) {

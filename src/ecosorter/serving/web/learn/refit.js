@@ -2,17 +2,14 @@
 //
 // A head here: {weights: by class and feature, bias: by class}, as in phone/head.js.
 
-import { minimise } from "./lbfgs.js";
+import { ROWS } from "./kernel.js";
+import { minimiser } from "./lbfgs.js";
 import { unique } from "./numbers.js";
 
 const HOLD_OLD = 0.1;
 const HOLD_NEW = 0.01;
 const OWN_SHARE = 0.5;
 const [SLOPE, LOOSE] = [1e-6, 1e-5]; // the largest that is left; of a head that is only asked and not kept
-const [ROWS, CLASSES] = [2, 4]; // multiplied at a time: more would not fit a processor's registers
-
-/** Room for so many rows of standardised features, with some to spare, as `refit` takes them. */
-export const roomFor = (n, d) => new Float32Array(Math.ceil(n / ROWS) * ROWS * d);
 
 /** Weights that sum to 1: own photos as much as all others together, in each half classes alike, sources by their root. */
 export function balancedWeights(labels, sources, own) {
@@ -55,60 +52,63 @@ export function grown({ weights, bias }, classes, parents) {
 }
 
 /**
- * The head that fits rows while it stays near the one that it starts from. Returns {weights, bias, steps}.
- * `rows`: standardised features in a `roomFor`; `allowed`: for each row the classes that it may be. `begin`: a head of nearly the
- * same rows to begin with, as when some are left out; then it is fitted less exactly.
+ * Make what refits a head, so that it fits rows while it stays near the one that it starts from: `refit(weights)` returns
+ * {weights, bias, steps}. `rows`: standardised features in a `rowsFor`; `allowed`: for each row the classes that it may be.
+ *
+ * Called again, with weight 0 for rows that are left out, it is quicker, since it remembers what it saw. `begin`: the head that was
+ * fitted to all of them; then the fit is less exact.
  */
-export function refit(start, oldClasses, rows, allowed, weights, { mean, deviation }, begin = null) {
+export function refitter(start, oldClasses, rows, allowed, { mean, deviation }) {
   const classes = start.bias.length;
   const d = mean.length;
-  const n = weights.length;
   const size = classes * d;
+  const { stride, head, scores, sums } = rows;
   const begun = standard(start, mean, deviation);
-  const first = standard(begin ?? start, mean, deviation);
-  for (let i = 0; i < size; i++) first[i] -= begun[i];
-  const hold = Float64Array.from({ length: classes }, (_, label) => (label < oldClasses ? HOLD_OLD : HOLD_NEW));
-  const even = Math.ceil(classes / CLASSES) * CLASSES;
-  const head = new Float64Array(even * d);
-  const sums = new Float64Array(even * d);
-  const scores = new Float64Array(ROWS * even);
+  const minimise = minimiser(size + classes);
 
-  function loss(values, slope) {
-    for (let i = 0; i < size; i++) head[i] = begun[i] + values[i];
+  function loss(weights, values, slope) {
+    for (let label = 0; label < classes; label++) {
+      for (let j = 0, at = label * d, to = label * stride; j < d; j++, at++, to++) head[to] = begun[at] + values[at];
+    }
     let total = 0;
     sums.fill(0);
     slope.fill(0);
-    for (let row = 0; row < n; row += ROWS) {
-      multiply(rows, row * d, head, d, even, scores);
+    for (let from = 0; from < weights.length; from += ROWS) {
+      if (!weights.subarray(from, from + ROWS).some((weight) => weight)) continue;
+      rows.multiply(from);
       for (let inside = 0; inside < ROWS; inside++) {
-        const at = inside * even;
-        const weight = row + inside < n ? weights[row + inside] : 0;
-        if (weight) total -= weight * errors(scores, at, values, size, classes, allowed[row + inside]);
-        for (let label = 0; label < classes; label++) slope[size + label] += scores[at + label] *= weight;
+        const weight = weights[from + inside] ?? 0;
+        if (weight) total -= weight * errors(scores, inside, values, size, classes, allowed[from + inside]);
+        for (let label = 0; label < classes; label++) slope[size + label] += scores[label * ROWS + inside] *= weight;
       }
-      multiplyBack(rows, row * d, scores, d, even, sums);
+      rows.multiplyBack(from);
     }
-    slope.set(sums.subarray(0, size));
-    for (let i = 0; i < size; i++) {
-      const held = hold[Math.floor(i / d)] * values[i];
-      total += held * values[i];
-      slope[i] += 2 * held;
+    for (let label = 0; label < classes; label++) {
+      const hold = label < oldClasses ? HOLD_OLD : HOLD_NEW;
+      for (let j = 0, at = label * d, from = label * stride; j < d; j++, at++, from++) {
+        total += hold * values[at] * values[at];
+        slope[at] = sums[from] + 2 * hold * values[at];
+      }
     }
     return total;
   }
 
-  const { values, steps } = minimise(loss, first, begin ? LOOSE : SLOPE);
-  const found = { weights: new Float32Array(size), bias: new Float32Array(classes), steps };
-  for (let label = 0; label < classes; label++) {
-    let shift = values[size + label];
-    for (let j = 0, at = label * d; j < d; j++, at++) {
-      const weight = (begun[at] + values[at]) / deviation[j];
-      found.weights[at] = weight;
-      shift -= mean[j] * weight;
+  return function refit(weights, begin = null) {
+    const first = standard(begin ?? start, mean, deviation);
+    for (let i = 0; i < size; i++) first[i] -= begun[i];
+    const { values, steps } = minimise((...at) => loss(weights, ...at), first, begin ? LOOSE : SLOPE, Boolean(begin));
+    const found = { weights: new Float32Array(size), bias: new Float32Array(classes), steps };
+    for (let label = 0; label < classes; label++) {
+      let shift = values[size + label];
+      for (let j = 0, at = label * d; j < d; j++, at++) {
+        const weight = (begun[at] + values[at]) / deviation[j];
+        found.weights[at] = weight;
+        shift -= mean[j] * weight;
+      }
+      found.bias[label] = shift;
     }
-    found.bias[label] = shift;
-  }
-  return found;
+    return found;
+  };
 }
 
 /** A head in standardised features: weights by class and feature, then the biases. */
@@ -126,74 +126,17 @@ function standard({ weights, bias }, mean, deviation) {
   return values;
 }
 
-/** Turn a row's scores into the errors of its probabilities; return the logarithm of that of what it may be. */
-function errors(scores, at, values, size, classes, allowed) {
+/** Turn the scores of one of the rows into the errors of its probabilities; return the logarithm of that of what it may be. */
+function errors(scores, inside, values, size, classes, allowed) {
   let most = -Infinity;
-  for (let label = 0; label < classes; label++) most = Math.max(most, (scores[at + label] += values[size + label]));
+  for (let label = 0, at = inside; label < classes; label++, at += ROWS) most = Math.max(most, (scores[at] += values[size + label]));
   let all = 0;
+  for (let label = 0, at = inside; label < classes; label++, at += ROWS) all += scores[at] = Math.exp(scores[at] - most);
   let right = 0;
-  for (let label = 0; label < classes; label++) {
-    const weight = Math.exp(scores[at + label] - most);
-    scores[at + label] = weight;
-    all += weight;
-  }
-  for (const label of allowed) right += scores[at + label];
+  for (const label of allowed) right += scores[label * ROWS + inside];
   right = Math.max(right, 1e-300);
-  for (let label = 0; label < classes; label++) {
-    const weight = scores[at + label];
-    scores[at + label] = weight / all - (allowed.includes(label) ? weight / right : 0);
+  for (let label = 0, at = inside; label < classes; label++, at += ROWS) {
+    scores[at] = scores[at] / all - (allowed.includes(label) ? scores[at] / right : 0);
   }
   return Math.log(right / all);
-}
-
-/** scores[row, class] = rows[row] · head[class] of the rows from `from` on. */
-function multiply(rows, from, head, d, classes, scores) {
-  const [a, b] = [from, from + d];
-  for (let label = 0; label < classes; label += CLASSES) {
-    const [one, two, three, four] = [label * d, (label + 1) * d, (label + 2) * d, (label + 3) * d];
-    let p = 0;
-    let q = 0;
-    let r = 0;
-    let s = 0;
-    let t = 0;
-    let u = 0;
-    let v = 0;
-    let w = 0;
-    for (let j = 0; j < d; j++) {
-      const x = rows[a + j];
-      const y = rows[b + j];
-      const k = head[one + j];
-      const l = head[two + j];
-      const m = head[three + j];
-      const n = head[four + j];
-      p += x * k;
-      q += x * l;
-      r += x * m;
-      s += x * n;
-      t += y * k;
-      u += y * l;
-      v += y * m;
-      w += y * n;
-    }
-    [p, q, r, s].forEach((sum, at) => (scores[label + at] = sum));
-    [t, u, v, w].forEach((sum, at) => (scores[classes + label + at] = sum));
-  }
-}
-
-/** sums[class] += the sum over these rows of errors[row, class] · rows[row]. */
-function multiplyBack(rows, from, errors, d, classes, sums) {
-  const [a, b] = [from, from + d];
-  for (let label = 0; label < classes; label += CLASSES) {
-    const [one, two, three, four] = [label * d, (label + 1) * d, (label + 2) * d, (label + 3) * d];
-    const [p, q, r, s] = [0, 1, 2, 3].map((at) => errors[label + at]);
-    const [t, u, v, w] = [0, 1, 2, 3].map((at) => errors[classes + label + at]);
-    for (let j = 0; j < d; j++) {
-      const x = rows[a + j];
-      const y = rows[b + j];
-      sums[one + j] += p * x + t * y;
-      sums[two + j] += q * x + u * y;
-      sums[three + j] += r * x + v * y;
-      sums[four + j] += s * x + w * y;
-    }
-  }
 }

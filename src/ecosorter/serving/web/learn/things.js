@@ -30,7 +30,7 @@ export function usualDistance({ d, labels, row }, scale) {
   const found = [];
   for (const label of unique(labels)) {
     const mine = range(labels.length).filter((at) => labels[at] === label);
-    const rows = mine.map((at) => Float32Array.from(standardise(row(at, new Float32Array(d)), scale)));
+    const rows = mine.map((at) => standardise(row(at, new Float32Array(d)), scale, new Float32Array(d)));
     const squares = rows.map((one) => dot(one, one));
     rows.forEach((one, at) => {
       const other = (at + Math.floor(rows.length / 2)) % rows.length;
