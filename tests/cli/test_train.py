@@ -51,6 +51,7 @@ def test_trains_evaluates_classifies_and_runs_again(photos: Path, run: Run, cach
     environment = {
         "PATH": "/usr/bin:/bin",
         "HOME": str(tmp_path),
+        "HF_HUB_OFFLINE": "1",
         "ECOSORTER_CACHE": str(cache.folder),
         "COLUMNS": "120",
     }
