@@ -25,10 +25,16 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
-    """One cache for all tests, those in other processes too: to convert a network takes seconds."""
+def for_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what is made once for all tests, those in other processes too."""
     folder = tmp_path_factory.getbasetemp()
-    return Cache((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "cache")
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def cache(for_all: Path) -> Cache:
+    """One cache for all tests: to convert a network takes seconds."""
+    return Cache(for_all / "cache")
 
 
 @pytest.fixture

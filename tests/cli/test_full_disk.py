@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -37,43 +38,75 @@ def environment(model: Path) -> dict[str, str]:
     return {**os.environ, **settings, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
-@pytest.mark.parametrize("free", [0, 4096])
-@pytest.mark.parametrize(
-    "command",
-    [
-        "classify in --csv full/out.csv",
-        "classify in --out full/out.csv",
-        "classify in --out full/out.jsonl",
-        "classify in --out full/out.parquet",
-        "classify in --report full/page.html",
-        "sort in --into full/sorted",
-        "sort in --into full/sorted --how move",
-        "sort in --into sorted --out full/out.csv",
-        "explain in/01.png --out full/a.png",
-    ],
-)
-@pytest.mark.usefixtures("small_disks")
-def test_nothing_half_written_is_left(tmp_path: Path, inputs: Path, model: Path, command: str, free: int) -> None:
-    shutil.copytree(inputs, tmp_path / "in")
-    (tmp_path / "full").mkdir()
+COMMANDS = [
+    "classify in --csv full/out.csv",
+    "classify in --out full/out.csv",
+    "classify in --out full/out.jsonl",
+    "classify in --out full/out.parquet",
+    "classify in --report full/page.html",
+    "sort in --into full/sorted",
+    "sort in --into full/sorted --how move",
+    "sort in --into sorted --out full/out.csv",
+    "explain in/01.png --out full/a.png",
+]
+FREE = [0, 4096]
+
+# Imports what the commands need once, then runs each in a fork, on a disk of its own.
+FORKED = """
+import os, shutil, sys
+from contextlib import suppress
+from pathlib import Path
+from ecosorter.cli.app import main
+import onnxruntime
+with suppress(ImportError):
+    import pyarrow.parquet
+for place in sorted(Path.cwd().iterdir()):
+    if not (child := os.fork()):
+        os.chdir(place)
+        os.dup2(os.open("stdout", os.O_WRONLY | os.O_CREAT), 1)
+        os.dup2(os.open("stderr", os.O_WRONLY | os.O_CREAT), 2)
+        sys.argv = ["ecosorter", *Path("command").read_text().split()]
+        sys.exit(main())
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    (place / "code").write_text(str(code))
+    shutil.copytree(place / "full", place / "kept")
+"""
+
+
+@pytest.fixture(scope="module")
+def places(small_disks: None, inputs: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for each command on each disk, in which it has run."""
+    folder = tmp_path_factory.mktemp("places")
+    for command, free in product(COMMANDS, FREE):
+        place = folder / f"{COMMANDS.index(command)}-{free}"
+        (place / "full").mkdir(parents=True)
+        shutil.copytree(inputs, place / "in")
+        (place / "command").write_text(command)
+        (place / "blocks").write_text(str(16 - free // 4096))
     script = (
-        "mount -t tmpfs -o size=65536 none full; "
-        f"dd if=/dev/zero of=full/fill bs=4096 count={16 - free // 4096} 2> /dev/null; "
-        f'"$0" "$1" "$2" {command}; code=$?; cp -r full kept; exit $code'
+        "for place in *; do mount -t tmpfs -o size=65536 none $place/full; "
+        "dd if=/dev/zero of=$place/full/fill bs=4096 count=$(cat $place/blocks) 2> /dev/null; done; "
+        'exec "$0" -c "$1"'
     )
-    done = subprocess.run(
-        [*MOUNT, script, *ECOSORTER], cwd=tmp_path, env=environment(model), capture_output=True, text=True, check=False
-    )
+    subprocess.run([*MOUNT, script, sys.executable, FORKED], cwd=folder, env=environment(model), check=True)
+    return folder
+
+
+@pytest.mark.parametrize("free", FREE)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_nothing_half_written_is_left(places: Path, inputs: Path, command: str, free: int) -> None:
+    place = places / f"{COMMANDS.index(command)}-{free}"
+    code, said = int((place / "code").read_text()), (place / "stderr").read_text()
     parquet = pytest.importorskip("pyarrow.parquet") if "parquet" in command else None
-    kept = {path.relative_to(tmp_path / "kept").as_posix(): path for path in (tmp_path / "kept").rglob("*")}
+    kept = {path.relative_to(place / "kept").as_posix(): path for path in (place / "kept").rglob("*")}
     del kept["fill"]
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in said
     assert not [name for name in kept if Path(name).name.startswith(".")]
-    if done.returncode == 0:
+    if code == 0:
         assert free  # enough for this one
         return
-    assert done.returncode == 2
-    assert "No space left on device" in done.stderr or "disk is full" in done.stderr
+    assert code == 2
+    assert "No space left on device" in said or "disk is full" in said
     if "--out full/out.csv" in command and "out.csv" in kept:
         with kept["out.csv"].open(newline="") as file:
             assert {row["status"] for row in csv.DictReader(file)} <= {"ok"}
@@ -83,7 +116,7 @@ def test_nothing_half_written_is_left(tmp_path: Path, inputs: Path, model: Path,
     elif "--into full" in command:
         placed = [path for name, path in kept.items() if path.is_file() and not name.endswith((".undo", "-journal"))]
         assert all(path.read_bytes() == (inputs / path.name).read_bytes() for path in placed)
-        left = {path.name for path in (tmp_path / "in").iterdir()}
+        left = {path.name for path in (place / "in").iterdir()}
         assert left | {path.name for path in placed} == {path.name for path in inputs.iterdir()}
     elif "parquet" in command:
         assert all(parquet.read_table(path).num_rows for path in kept.values() if path.is_file())

@@ -11,7 +11,9 @@ from typing import Any
 def started(target: Callable[..., None], calls: Sequence[tuple[Any, ...]]) -> list[BaseProcess]:
     """Call a function of a test module in a process for each tuple of arguments, and wait for all."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([target.__module__])  # torch is imported once for all, which takes seconds
+    # What the processes import takes seconds, and their server imports it once for all: the first call starts it, so
+    # that call names what the others need too.
+    context.set_forkserver_preload(["tests.training.test_run_network", "tests.training.fit.test_finetune"])
     processes = [context.Process(target=target, args=arguments) for arguments in calls]
     for process in processes:
         process.start()

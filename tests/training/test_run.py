@@ -1,9 +1,7 @@
 import json
 import os
-import subprocess
-import sys
+import signal
 import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from ecosorter.training.run import train
 from ecosorter.training.tracking.tracker import NoTracker
 from tests.training import networks
 from tests.training.pictures import picture, save
+from tests.training.several import started
 
 TINTS = {"kaca": (255, 60, 60), "kertas": (60, 255, 60), "logam": (60, 60, 255)}
 
@@ -149,30 +148,28 @@ def test_a_run_that_was_cut_off_ends_like_one_that_was_not(
     assert sorted(told) == sorted((fit, n) for fit in ("after-split", "before-split") for n in range(6))
 
 
-def test_a_real_kill_during_the_run_loses_nothing(photos: Path, backbone: Path, cache: Cache, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    command = [sys.executable, "-m", "ecosorter.cli", "train", str(photos), "--out", str(out)]
-    command += ["--recipe", "resnet18-smote", "--backbone", str(backbone)]
-    command += ["--set", "features.preprocess=backbone", "--set", "trainer.accelerator=cpu"]
-    process = subprocess.Popen(
-        [*command, "--epochs", "200"],
-        env={**os.environ, "ECOSORTER_CACHE": str(cache.folder)},
-        stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 120
-    journal = out / "metrics.jsonl"
-    while not (journal.exists() and journal.read_text().count("\n") > 20) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.kill()
-    process.wait()
-    done = journal.read_text().count("\n")
-    assert done > 20
-    chosen = recipe("resnet18-smote", backbone, **{"fit.epochs": 200, "fit.learning_rate": 1e-4})
-    again = run(photos, out, chosen, cache)
-    epochs = [json.loads(line) for line in journal.read_text().splitlines()]
-    assert [line["epoch"] for line in epochs if line.get("fit") == "after-split"] == list(range(200))
-    assert again.fit.scores.photos > 0
+class DeadlyTracker(NoTracker):
+    def epoch(self, fit_name: str, epoch: Epoch) -> None:  # noqa: ARG002
+        if epoch.epoch == 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _die_during_the_run(photos: Path, out: Path, chosen: Recipe, folder: Path) -> None:
+    train([photos], out, chosen, Cache(folder), DeadlyTracker())
+
+
+def test_a_real_kill_during_the_run_loses_nothing(
+    whole: RunResult, photos: Path, backbone: Path, cache: Cache, tmp_path: Path
+) -> None:
+    chosen = recipe("resnet18-smote", backbone)
+    (process,) = started(_die_during_the_run, [(photos, tmp_path / "cut", chosen, cache.folder)])
+    assert process.exitcode == -signal.SIGKILL
+    journal = tmp_path / "cut/metrics.jsonl"
+    assert journal.read_text().count('"event": "epoch"') == 6
+    again = run(photos, tmp_path / "cut", chosen, cache)
+    assert figures(again) == figures(whole)
+    told = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert [line["epoch"] for line in told if line.get("fit") == "after-split"] == list(range(6))
 
 
 def test_a_held_out_source_is_measured_but_never_seen(

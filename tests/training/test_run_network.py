@@ -145,14 +145,23 @@ def test_one_source_alone_is_to_be_measured_by_folds(place: Path, tmp_path: Path
         train([place / "photos/floor"], tmp_path / "run", chosen, Cache(place / "cache"), NoTracker())
 
 
-def test_a_network_is_measured_on_a_test_part_and_on_held_out_sources_like_a_head(place: Path) -> None:
-    chosen = recipe("finetune", place / "backbone", **{"evaluation.protocol": "holdout", "split.test": 0.3})
+HOLDOUT = {"evaluation.protocol": "holdout", "split.test": 0.3}
+
+
+@pytest.fixture(scope="module")
+def holdout(place: Path) -> RunResult:
+    chosen = recipe("finetune", place / "backbone", **HOLDOUT)
     given = [place / "photos"], place / "holdout", chosen, Cache(place / "cache"), NoTracker()
-    result = train(*given, hold_out=["board"])
-    assert result.protocol == "holdout"
-    assert sum(result.split.values()) == 21
-    assert result.held_out["board"].photos == 21
-    assert not [answer for answer in result.answers if "board" in answer.path]
+    return train(*given, hold_out=["board"])
+
+
+def test_a_network_is_measured_on_a_test_part_and_on_held_out_sources_like_a_head(
+    place: Path, holdout: RunResult
+) -> None:
+    assert holdout.protocol == "holdout"
+    assert sum(holdout.split.values()) == 21
+    assert holdout.held_out["board"].photos == 21
+    assert not [answer for answer in holdout.answers if "board" in answer.path]
     assert [source.name for source in load_bundle(place / "holdout/bundle").info.data] == ["floor"]
 
 
@@ -182,17 +191,17 @@ def test_two_nodes_train_together_and_the_first_one_writes(place: Path, folds: R
     assert result.answers != folds.answers  # what the other one learnt counts
 
 
-def command(place: Path, out: str, **more: object) -> list[str]:
+def command(place: Path, out: str, *options: str, **more: object) -> list[str]:
     settings = {**SMALL, **STEPS, **more}
     flags = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     words = ["train", str(place / "photos"), "--recipe", "finetune", "--backbone", str(place / "backbone")]
-    return [*words, "--folds", "2", "--lang", "en", "--out", str(place / out), *flags]
+    return [*words, "--lang", "en", "--out", str(place / out), *options, *flags]
 
 
 def test_the_command_prints_all_folds(place: Path, folds: RunResult, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ECOSORTER_CACHE", str(place / "cache"))
     monkeypatch.setenv("COLUMNS", "160")
-    done = CliRunner().invoke(app, command(place, "folds"))
+    done = CliRunner().invoke(app, command(place, "folds", "--folds", "2"))
     assert done.exit_code == 0, done.output
     accuracy = f"{folds.fit.scores.accuracy:.3f}"
     for text in ("never saw it", "fold 1", "fold 2", accuracy, "only its last layer fitted", "report.html", "bundle"):
@@ -203,7 +212,7 @@ def _train_until(checkpoint: Path, number: int, place: Path, out: str, heard: Pa
     """Run the command, which gets a signal when its checkpoint is there."""
     sys.stderr = heard.open("w")
     os.environ["ECOSORTER_CACHE"] = str(place / "cache")
-    sys.argv = ["ecosorter", *command(place, out, **{"finetune.epochs": 1000})]
+    sys.argv = ["ecosorter", *command(place, out, "--folds", "2", **{"finetune.epochs": 1000})]
 
     def tell() -> None:
         while not checkpoint.is_file():
@@ -228,14 +237,15 @@ def test_a_stopped_run_says_how_to_go_on_and_keeps_its_checkpoint(
     assert checkpoint.is_file()
 
 
-def test_the_command_starts_a_process_for_each_device(place: Path, folds: RunResult) -> None:
+def test_the_command_starts_a_process_for_each_device(place: Path, holdout: RunResult) -> None:
     devices = {"trainer.devices": 2, "trainer.strategy": "ddp"}
     environ = {**os.environ, "ECOSORTER_CACHE": str(place / "cache"), "OMP_NUM_THREADS": "1"}
-    words = [sys.executable, "-m", "ecosorter.cli", *command(place, "devices", **devices)]
-    done = subprocess.run(words, env=environ, capture_output=True, text=True, timeout=300, check=False)
+    asked = command(place, "devices", "--hold-out", "board", **HOLDOUT, **devices)
+    words = [sys.executable, "-m", "ecosorter.cli", *asked]
+    done = subprocess.run(words, env=environ, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("report.html") == 1  # one of them prints
     assert files(place / "devices") == LEFT
     result = RunResult.model_validate_json((place / "devices/result.json").read_text(encoding="utf-8"))
-    assert [answer.path for answer in result.answers] == [answer.path for answer in folds.answers]
-    assert result.answers != folds.answers
+    assert [answer.path for answer in result.answers] == [answer.path for answer in holdout.answers]
+    assert result.answers != holdout.answers

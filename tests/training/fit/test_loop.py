@@ -1,7 +1,5 @@
-import multiprocessing
 import os
 import signal
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +14,7 @@ from ecosorter.training.fit.loop import Fitted, fit, logits
 from ecosorter.training.fit.rows import FeatureRows
 from ecosorter.training.recipe import EarlyStopping, Fit, Head, Plateau, Trainer
 from ecosorter.training.results import Epoch, Part
+from tests.training.several import started
 
 CLASSES = 3
 STOPPING = EarlyStopping(patience=2)
@@ -118,29 +117,24 @@ def test_a_finished_fit_is_not_run_again(tmp_path: Path) -> None:
     assert (again.epochs, seen) == (first.epochs, [])
 
 
-def _run_slowly(folder: Path) -> None:
-    class Slow(list[Epoch]):
+def _die_after(folder: Path, epochs: int) -> None:
+    class Deadly(list[Epoch]):
         def append(self, epoch: Epoch) -> None:
             super().append(epoch)
-            time.sleep(0.2)
+            if len(self) == epochs:
+                os.kill(os.getpid(), signal.SIGKILL)
 
-    run(folder, Slow(), epochs=30)
+    run(folder, Deadly(), **_LONG)  # type: ignore[arg-type]
 
 
-def test_a_kill_loses_nothing(tmp_path: Path) -> None:
-    process = multiprocessing.get_context("spawn").Process(target=_run_slowly, args=(tmp_path / "killed",))
-    process.start()
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "killed/last.ckpt").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(0.7)
-    assert process.pid
-    os.kill(process.pid, signal.SIGKILL)
-    process.join()
+def test_a_kill_loses_nothing(long: Fitted, tmp_path: Path) -> None:
+    (process,) = started(_die_after, [(tmp_path, 9)])
+    assert process.exitcode == -signal.SIGKILL
     seen: list[Epoch] = []
-    again = run(tmp_path / "killed", seen, epochs=30)
-    assert again.epochs == run(tmp_path / "whole", epochs=30).epochs
-    assert len(seen) < 30
+    again = run(tmp_path, seen, **_LONG)  # type: ignore[arg-type]
+    assert seen[0].epoch == 5  # whose checkpoint was the last
+    assert again.epochs == long.epochs
+    _same_weights(again, long)
 
 
 def test_class_weights_change_the_loss(tmp_path: Path) -> None:
@@ -204,6 +198,12 @@ _DAMAGES = [_emptied, _halved, _overwritten_with_text, _of_another_head, _of_ano
 _LONG = {"noise": 3.0, "epochs": 20, "learning_rate": 0.01, "early_stopping": EarlyStopping(patience=19)}
 
 
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
+    """What a fit ends with that nothing happened to."""
+    return run(tmp_path_factory.mktemp("long"), **_LONG)  # type: ignore[arg-type]
+
+
 class _Full(Exception):
     """Stands for what ends a run: a kill, a full disk."""
 
@@ -225,6 +225,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_it_used(
     damage: Callable[[Path], None],
     damaged: list[str],
     goes_on_from: int,
+    long: Fitted,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -235,9 +236,8 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_it_used(
     kept = {name: (folder / f"{name}.ckpt").read_bytes() for name in damaged}
     again = run(folder, seen, **_LONG)  # type: ignore[arg-type]
     assert seen[0].epoch == goes_on_from
-    whole = run(tmp_path / "whole", **_LONG)  # type: ignore[arg-type]
-    assert again.epochs == whole.epochs
-    _same_weights(again, whole)
+    assert again.epochs == long.epochs
+    _same_weights(again, long)
     for name in damaged:
         assert str(folder / f"{name}.ckpt") in caplog.text
         assert (folder / f"{name}.damaged.ckpt").read_bytes() == kept[name]

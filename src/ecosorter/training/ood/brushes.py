@@ -1,5 +1,6 @@
 """What drawings.py and scenes.py draw with. Pictures are about 400 pixels large."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,7 @@ def made_up_words(random: Random, least: int, most: int) -> str:
     return " ".join("".join(_SYLLABLES[place] for place in word[: 1 + word[0] % 3]) for word in words)
 
 
+@cache
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """Return Pillow's own font."""
     return ImageFont.load_default(size)
