@@ -1,10 +1,11 @@
 """The page and the service turn photos the same way: the browser is asked, not believed."""
 
 import base64
+from collections.abc import Iterator
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from ecosorter.photos import open_photo
 from tests.test_photos import corners, only_in_xmp
@@ -26,10 +27,16 @@ PHOTOS = {
 }
 
 
-@pytest.mark.parametrize("kind", PHOTOS)
-def test_both_sides_see_the_same_size(browser: Browser, kind: str) -> None:
+@pytest.fixture(scope="module")
+def blank(browser: Browser) -> Iterator[Page]:
     page = browser.new_page()
-    size = page.evaluate(
+    yield page
+    page.close()
+
+
+@pytest.mark.parametrize("kind", PHOTOS)
+def test_both_sides_see_the_same_size(blank: Page, kind: str) -> None:
+    size = blank.evaluate(
         """async (coded) => {
             const bytes = Uint8Array.from(atob(coded), (letter) => letter.charCodeAt(0));
             const { width, height } = await createImageBitmap(new Blob([bytes]), { imageOrientation: "from-image" });
@@ -37,5 +44,4 @@ def test_both_sides_see_the_same_size(browser: Browser, kind: str) -> None:
         }""",
         base64.b64encode(PHOTOS[kind]).decode(),
     )
-    page.close()
     assert tuple(size) == open_photo(PHOTOS[kind]).size
