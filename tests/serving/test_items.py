@@ -27,7 +27,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         bank = load_scheme(folder / "bank.toml")
         bundle = tiny_bundle(folder / "bundle").folder
         app = create_app(bundle, store=store, schemes=[bank], access=Access(rate=0), threads=1, collect_phrases=True)
-        with running(app) as at, httpx.Client(base_url=f"{at}/v1", headers={"Accept-Language": "en"}) as client:
+        headers = {"Accept-Language": "en"}
+        with running(app) as at, httpx.Client(base_url=f"{at}/v1", headers=headers, timeout=60) as client:
             client.token = store.tokens.create("ani", "reviewer")  # type: ignore[attr-defined]
             yield client
 
