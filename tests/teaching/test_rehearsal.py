@@ -17,6 +17,12 @@ def test_rows_are_spread_over_classes_then_sources_at_even_steps() -> None:
 
 def test_half_of_every_cell_is_left_to_be_asked() -> None:
     labels = np.array([0] * 9 + [1] * 40 + [2], np.int64)
-    rows = rehearsal_rows(labels, np.zeros(50, np.int64))
+    rows = rehearsal_rows(labels, np.zeros(50, np.int64), 4)
     assert np.bincount(labels[rows]).tolist() == [5, 20, 1]
-    assert not len(rehearsal_rows(labels[:0], labels[:0]))
+    assert not len(rehearsal_rows(labels[:0], labels[:0], 4))
+
+
+def test_many_own_rows_meet_as_many_of_the_bank() -> None:
+    labels = np.arange(8000) % 4
+    for own, rehearsed in [(4, 1500), (1500, 1500), (2400, 2400), (9000, 4000)]:
+        assert len(rehearsal_rows(labels, np.zeros(8000, np.int64), own)) == rehearsed

@@ -111,7 +111,7 @@ def learn(
     seen = lesson.features[:, 0]
     parents = parent_classes(old, seen, lesson.labels, classes)
     allowed = _possible_classes(bank, lesson, parents, classes, scale[1])
-    rehearsed = rehearsal_rows(bank.labels, bank.sources)
+    rehearsed = rehearsal_rows(bank.labels, bank.sources, lesson.features.shape[0] * lesson.features.shape[1])
     asked = np.setdiff1d(np.arange(len(bank.labels)), rehearsed)
     start = grown(old, len(classes), parents)
 

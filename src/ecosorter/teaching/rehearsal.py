@@ -10,14 +10,23 @@ from numpy.typing import NDArray
 
 from ecosorter.teaching.bank import even_shares
 
+REHEARSED = 1500
+"""Rows of the bank that are fitted again at least, where there are so many; more cost a phone time."""
+
 _SHARE = 0.5
 
 Labels = NDArray[np.int64]
 
 
-def rehearsal_rows(labels: Labels, sources: NDArray[np.integer[Any]]) -> Labels:
-    """Return the rows to fit again: half of each class of each source, so that the others can be asked."""
-    return spread_rows(labels, sources, len(labels), _SHARE)
+def rehearsal_rows(labels: Labels, sources: NDArray[np.integer[Any]], own: int) -> Labels:
+    """Return the rows to fit again: at most half of each class of each source, so that the others can be asked.
+
+    Args:
+        labels: ``[n]``.
+        sources: ``[n]``.
+        own: rows of a person's own photos; where they are many, as many of the bank's are fitted again.
+    """
+    return spread_rows(labels, sources, max(REHEARSED, own), _SHARE)
 
 
 def spread_rows(labels: Labels, sources: NDArray[np.integer[Any]], wanted: int, share: float = 1.0) -> Labels:

@@ -16,15 +16,12 @@ const LOSS = 0.02;
 const STEPS = 20; // into which the way is cut
 export const FOLDS = 5; // fits that leave things out; with as many things or fewer, one each
 
-/** What is the same for every lesson of a model, so that it is made once: its scale, and what is rehearsed and asked. */
+/** What is the same for every lesson of a model, so that it is made once: its scale, and how far apart its photos are. */
 export function prepare(bank, classes) {
   const labels = Array.from(bank.labels, (label) => classes.indexOf(bank.classes[label]));
   const known = { ...bank, labels };
   const scale = scaleOf(known);
-  const rehearsed = rehearsalRows(labels, bank.sources);
-  const again = new Set(rehearsed);
-  const asked = range(bank.n).filter((row) => !again.has(row));
-  return { ...known, scale, rehearsed, asked, usual: usualDistance(known, scale) };
+  return { ...known, scale, usual: usualDistance(known, scale) };
 }
 
 /**
@@ -48,8 +45,11 @@ export function learn(old, memory, photos, named = {}, tell = () => null) {
   const start = grown(old, classes.length, parents);
   const things = findThings(seen, labels, memory.scale, memory.usual);
 
+  const rehearsed = rehearsalRows(memory.labels, memory.sources, photos.flatMap(({ looks }) => looks).length);
+  const again = new Set(rehearsed);
+  const others = range(memory.n).filter((row) => !again.has(row));
   const fitted = [
-    ...memory.rehearsed.map((row) => ({ features: memory.row(row, new Float32Array(d)), label: memory.labels[row], source: memory.sources[row], may: allowed[row] })),
+    ...rehearsed.map((row) => ({ features: memory.row(row, new Float32Array(d)), label: memory.labels[row], source: memory.sources[row], may: allowed[row] })),
     ...photos.flatMap(({ looks, source }, photo) => looks.map((features) => ({ features, label: labels[photo], source, may: [labels[photo]], photo }))),
   ];
   const rows = rowsFor(fitted.length, d, classes.length);
@@ -69,10 +69,10 @@ export function learn(old, memory, photos, named = {}, tell = () => null) {
   };
 
   const full = fit(() => true);
-  const asked = rowsFor(memory.asked.length, d, classes.length);
-  memory.asked.forEach((row, to) => memory.row(row, asked.values, to * asked.stride));
+  const asked = rowsFor(others.length, d, classes.length);
+  others.forEach((row, to) => memory.row(row, asked.values, to * asked.stride));
   const before = answers(old, asked);
-  const truth = memory.asked.map((row) => ({ label: memory.labels[row], allowed: allowed[row] }));
+  const truth = others.map((row) => ({ label: memory.labels[row], allowed: allowed[row] }));
   let [step, lost, after] = [0, 0, before];
   const [atStart, atEnd] = [answers(start, asked), answers(full, asked)]; // between them, logits lie as heads do
   for (let part = STEPS; part && !step; part--) {

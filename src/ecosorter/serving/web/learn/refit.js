@@ -4,7 +4,7 @@
 
 import { ROWS } from "./kernel.js";
 import { minimiser } from "./lbfgs.js";
-import { unique } from "./numbers.js";
+import { range, unique } from "./numbers.js";
 
 const HOLD_OLD = 0.1;
 const HOLD_NEW = 0.01;
@@ -66,15 +66,14 @@ export function refitter(start, oldClasses, rows, allowed, { mean, deviation }) 
   const begun = standard(start, mean, deviation);
   const minimise = minimiser(size + classes);
 
-  function loss(weights, values, slope) {
+  function loss(weights, blocks, values, slope) {
     for (let label = 0; label < classes; label++) {
       for (let j = 0, at = label * d, to = label * stride; j < d; j++, at++, to++) head[to] = begun[at] + values[at];
     }
     let total = 0;
     sums.fill(0);
     slope.fill(0);
-    for (let from = 0; from < weights.length; from += ROWS) {
-      if (!weights.subarray(from, from + ROWS).some((weight) => weight)) continue;
+    for (const from of blocks) {
       rows.multiply(from);
       for (let inside = 0; inside < ROWS; inside++) {
         const weight = weights[from + inside] ?? 0;
@@ -96,7 +95,8 @@ export function refitter(start, oldClasses, rows, allowed, { mean, deviation }) 
   return function refit(weights, begin = null) {
     const first = standard(begin ?? start, mean, deviation);
     for (let i = 0; i < size; i++) first[i] -= begun[i];
-    const { values, steps } = minimise((...at) => loss(weights, ...at), first, begin ? LOOSE : SLOPE, Boolean(begin));
+    const blocks = range(Math.ceil(weights.length / ROWS)).map((block) => block * ROWS).filter((from) => weights.subarray(from, from + ROWS).some((weight) => weight));
+    const { values, steps } = minimise((at, slope) => loss(weights, blocks, at, slope), first, begin ? LOOSE : SLOPE, Boolean(begin));
     const found = { weights: new Float32Array(size), bias: new Float32Array(classes), steps };
     for (let label = 0; label < classes; label++) {
       let shift = values[size + label];

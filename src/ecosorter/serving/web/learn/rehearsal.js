@@ -2,8 +2,10 @@
 
 import { range, unique } from "./numbers.js";
 
-/** The rows to fit again: half of each class of each source, so that the others can be asked. */
-export const rehearsalRows = (labels, sources) => spreadRows(labels, sources, labels.length, 0.5);
+const REHEARSED = 1500;
+
+/** The rows to fit again: at most half of each class of each source, so that the others can be asked; as many as a person's own. */
+export const rehearsalRows = (labels, sources, own) => spreadRows(labels, sources, Math.max(REHEARSED, own), 0.5);
 
 /** Rows, ascending, evenly over the classes, in each evenly over its sources, and in each at even steps. */
 export function spreadRows(labels, sources, wanted, share = 1) {
