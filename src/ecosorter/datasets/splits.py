@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
 
 from ecosorter.errors import DatasetError
 
@@ -61,8 +62,6 @@ def _mended(labels: _Ints, groups: Sequence[Sequence[int]], shares: Sequence[flo
     Returns:
         ``[n]`` part of each row.
     """
-    from sklearn.model_selection import train_test_split  # noqa: PLC0415 - takes seconds to import, and few split
-
     part_of = np.zeros(len(labels), dtype=np.int64)
     rest = np.arange(len(labels))
     # From the last part to the second: the test part comes out as with a single split into train and test.
