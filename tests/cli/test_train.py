@@ -89,4 +89,5 @@ def test_mistakes_get_a_sentence_and_exit_code_2(
     code, _, heard = run("train", photos, "--out", tmp_path / "run", *arguments)
     assert code == 2
     assert said in heard.replace("\n", " ")
+    assert "Traceback" not in heard
     assert not (tmp_path / "run").exists()

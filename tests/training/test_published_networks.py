@@ -1,7 +1,4 @@
-"""The recipes with the networks they were published with, random weights: ResNet18, and ResNet50 with its widths.
-
-Of ResNet50 there is one block of each kind a stage: those that come behind it only repeat it, and cost seconds each.
-"""
+"""The recipes with the networks they were published with: real ResNet18 and ResNet50, random weights, full size."""
 
 import json
 import sqlite3
@@ -20,7 +17,7 @@ from ecosorter.training.tracking.tracker import NoTracker
 from tests.training.pictures import picture, save
 
 RESNET18 = ResNetConfig(depths=[2, 2, 2, 2], hidden_sizes=[64, 128, 256, 512], layer_type="basic")
-RESNET50 = ResNetConfig(depths=[1, 1, 1, 1])  # its defaults are ResNet50, with 3, 4, 6 and 3
+RESNET50 = ResNetConfig()  # its defaults are ResNet50
 PROCESSOR = {  # as the published weights bring it: ConvNeXT's processor
     "crop_pct": 0.875,
     "do_normalize": True,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtrc  # of the binomial distribution: the chance of more than so many
+from scipy.stats import binom
 
 from ecosorter.serving.improving.figures import Difference, Doubtful
 from ecosorter.serving.store.corrections import Listed
@@ -122,7 +122,7 @@ def doubtful(contributors: Sequence[str], labels: NDArray[np.int64], right: NDAr
         if len(mine) < _LEAST_PHOTOS or strange < _LEAST_CLASSES or not len(others):
             continue
         rate = max(float(others.mean()), 1 / len(others))
-        if mine.mean() >= _LEAST and bdtrc(int(mine.sum()) - 1, len(mine), rate) < _CHANCE:
+        if mine.mean() >= _LEAST and binom.sf(int(mine.sum()) - 1, len(mine), rate) < _CHANCE:
             found.append(Doubtful(contributor=name, photos=len(mine), contradicted=float(mine.mean()), usual=usual))
     return tuple(found)
 
